@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# make help says what can be made.
+
+VERSION = 0.1.0
+PREFIX ?= /usr/local
+PYTHON ?= /usr/bin/python3
+OVS_TARBALL ?= /usr/src/openvswitch/openvswitch.tar.gz
+
+# Each kind of build has its own folder; libopenvswitch is shared by all.
+BUILD := build$(if $(SANITIZE),/$(SANITIZE))
+OVS := build/ovs
+OVS_LIB := $(OVS)/libopenvswitch.a
+OVS_LIBS = $(shell cat $(OVS)/libs)
+
+# ## Flags
+
+# CFLAGS, CPPFLAGS and LDFLAGS are the caller's and are never overwritten.
+CFLAGS ?= -O2 -g
+HARDEN = -fstack-protector-strong -fstack-clash-protection \
+    $(if $(filter x86_64-% i686-%,$(shell $(CC) -dumpmachine)),-fcf-protection)
+FORTIFY := $(if $(findstring FORTIFY,$(CPPFLAGS)$(CFLAGS)),, \
+             $(if $(SANITIZE),,-D_FORTIFY_SOURCE=2))
+
+# Ours by -iquote, so that <config.h> can only be Open vSwitch's.
+cppflags = -iquote agent -iquote . -isystem $(OVS)/include \
+    -isystem $(OVS)/openvswitch/include -isystem $(OVS)/openvswitch/lib \
+    -isystem $(OVS)/openvswitch -DVTEPD_VERSION='"$(VERSION)"' $(FORTIFY) \
+    $(CPPFLAGS)
+cflags = -std=gnu11 -Wall -Wextra -Wshadow -Wstrict-prototypes \
+    -Wmissing-prototypes -Wformat -Werror=format-security \
+    $(if $(WERROR),-Werror) -fPIE -pthread $(HARDEN) $(sanitize) $(CFLAGS)
+ldflags = -pie -pthread -Wl,-z,relro,-z,now $(sanitize) $(LDFLAGS)
+sanitize = $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer \
+             -fno-sanitize-recover=all)
+
+# ## vtepd
+
+SOURCES := $(wildcard agent/*.c agent/*/*.c ovsdb-client/*.c)
+OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
+
+.PHONY: all
+all: $(BUILD)/vtepd
+
+$(BUILD)/vtepd: $(OBJECTS) $(OVS_LIB)
+	@tests/check-layers --objects $(OBJECTS)
+	$(call say,LINK)$(CC) $(ldflags) -o $@ $^ -lcurl -ljansson $(OVS_LIBS)
+
+$(BUILD)/%.o: %.c $(OVS_LIB) Makefile
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) $(cppflags) $(cflags) -MMD -MP -c -o $@ $<
+
+# One line a file, or whole commands with V=1.
+say = $(if $(V),,@printf '  %-5s %s\n' $(1) $@; )
+
+-include $(OBJECTS:.o=.d) $(wildcard $(BUILD)/tests/unit/*.d)
+
+$(OVS_LIB): packaging/build-libopenvswitch $(wildcard $(OVS_TARBALL)) \
+            | packages-build
+	+@CFLAGS='-O2 -g -fPIE $(HARDEN)' CPPFLAGS=-D_FORTIFY_SOURCE=2 \
+	    PYTHON=$(PYTHON) packaging/build-libopenvswitch $(OVS_TARBALL) $(OVS)
+
+# Install what is missing; with SKIP_PACKAGES=1 it is taken on trust.
+.PHONY: packages-build packages-check packages-lab
+packages-build:
+	@$(install-packages) build
+packages-check: | packages-build
+	@$(install-packages) check
+packages-lab:
+	@test "$$(id -u)" -eq 0 || { echo "The system tests and the demo make" \
+	    "network namespaces: run make as root." >&2; exit 1; }
+	@$(install-packages) build check lab
+install-packages = $(if $(SKIP_PACKAGES),:,packaging/install-packages)
+
+# ## Tests
+
+include tests/unit/tests.mk
+
+.PHONY: check check-layers check-unit check-system demo
+check: packages-lab
+	@$(MAKE) --no-print-directory $(jobs) all unit-tests
+	@$(MAKE) --no-print-directory check-layers
+	@$(MAKE) --no-print-directory check-unit
+	@$(MAKE) --no-print-directory check-system
+
+check-layers:
+	@tests/check-layers
+
+check-unit: unit-tests
+	@tests/unit/run $(UNIT_TESTS)
+
+check-system: packages-lab
+	@$(MAKE) --no-print-directory $(jobs) all
+	@VTEPD=$(abspath $(BUILD)/vtepd) $(PYTHON) -m pytest tests/system \
+	    $(PYTEST_ARGS)
+
+demo: packages-lab
+	@$(MAKE) --no-print-directory $(jobs) all
+	@VTEPD=$(abspath $(BUILD)/vtepd) $(PYTHON) tests/lab/demo.py
+
+export KEEP
+
+# These build with every processor unless -j says otherwise.
+jobs = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
+
+# ## Installing and cleaning
+
+.PHONY: install clean distclean help
+install: all
+	install -D -m 755 $(BUILD)/vtepd $(DESTDIR)$(PREFIX)/sbin/vtepd
+
+clean:
+	@test ! -d build || find build -mindepth 1 -maxdepth 1 ! -name ovs \
+	    -exec rm -rf {} +
+
+distclean:
+	rm -rf build
+
+help:
+	@echo "make                    builds build/vtepd"
+	@echo "make check              layering, unit tests, system tests (root)"
+	@echo "make check-layers       which file may include what"
+	@echo "make check-unit         unit tests; UNIT='inventory ...': only these"
+	@echo "make check-system       system tests (root); PYTEST_ARGS='-k name'"
+	@echo "make demo               shows vtepd at work (root); KEEP=1: stays up"
+	@echo "make install            to PREFIX (/usr/local), under DESTDIR"
+	@echo "make clean, distclean   keeps the built libopenvswitch, or does not"
+	@echo
+	@echo "SANITIZE=address,undefined   builds and checks in a folder of its own"
+	@echo "WERROR=1                     warnings are errors"
+	@echo "V=1                          shows whole commands"
+	@echo "SKIP_PACKAGES=1              never installs Debian packages"
+	@echo "OVS_TARBALL=FILE             Open vSwitch 3.1's source"

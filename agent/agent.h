@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef VTEPD_AGENT_H
+#define VTEPD_AGENT_H 1
+
+/* The whole: owns every part, moves data from one to the next, once a pass.
+ *
+ *     OBSERVE                    DECIDE               ACT
+ *     inventory source ─┐
+ *                       ├─> inventory, overlay ─┬─> ovsdb client
+ *     ovsdb client ─────┘                       └─> switch session
+ *
+ * Nothing is decided here. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/config.h"
+#include "core/overlay.h"
+#include "openvswitch/shash.h"
+
+struct inventory_source;
+struct ovsdb_client;
+struct switch_session;
+
+/* Members are for agent.c, and for control.c to show. */
+struct agent {
+    struct config config;
+    unsigned int settings_seqno;    /* Of the OVSDB settings taken in. */
+    bool settings_seen;
+    bool configured;            /* Is everything there that is required? */
+    enum setting told_missing;  /* Last missing setting that was logged. */
+
+    struct ovsdb_client *ovsdb;
+    struct inventory_source *source;    /* NULL until configured. */
+    char *source_error;         /* Why there is none, or NULL. */
+    struct inventory *inventory;
+    struct overlay *overlay;
+    struct overlay_sink overlay_sink;
+    struct switch_session *session;
+
+    /* Where the list that is being taken in stands. */
+    bool list_anonymous;        /* It has items that cannot be identified. */
+    unsigned int n_duplicates;
+    char *first_duplicate;
+
+    struct shash served;        /* Contains struct served_ports, by name. */
+    long long int started;      /* In ms. */
+    long long int next_address_check;
+    bool address_missing[2];    /* encap-ip not configured on this host. */
+};
+
+/* Begins to work with the local database at 'remote'.  Takes over the values
+ * of 'config'. */
+void agent_init(struct agent *, const struct config *config,
+                const char *remote);
+void agent_destroy(struct agent *);
+
+/* One pass, and what to wait for until the next. */
+void agent_run(struct agent *);
+void agent_wait(struct agent *);
+
+/* Asks for the inventory and compares everything with the switch. */
+void agent_resync(struct agent *);
+
+/* Releases held deletions; returns how many objects were deleted. */
+size_t agent_approve_deletions(struct agent *);
+
+#endif /* agent.h */

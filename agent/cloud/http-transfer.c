@@ -1,0 +1,617 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+#include "cloud/http-transfer.h"
+
+#include <ctype.h>
+#include <curl/curl.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cloud/api-token.h"
+#include "cloud/inventory-url.h"
+#include "cloud/safe-text.h"
+#include "hash.h"
+#include "openvswitch/hmap.h"
+#include "openvswitch/poll-loop.h"
+#include "openvswitch/vlog.h"
+#include "timeval.h"
+#include "util.h"
+
+VLOG_DEFINE_THIS_MODULE(http_transfer);
+
+enum {
+    CONNECT_TIMEOUT = 10 * 1000,    /* Milliseconds; DNS and TLS included. */
+    TOTAL_TIMEOUT = 120 * 1000,     /* Milliseconds. */
+    CRAWL_SPEED = 100,              /* Bytes a second, ... */
+    CRAWL_TIME = 30,                /* ...for so many seconds: given up. */
+    BODY_MAX = 64 * 1024 * 1024,    /* Bytes, decompressed. */
+    DROPPED_MAX = 64 * 1024,        /* Bytes of an error page. */
+    HEADERS_MAX = 64 * 1024,        /* Bytes. */
+    HEADER_LINES_MAX = 200,
+    REDIRECTS_MAX = 4,
+};
+
+/* A file descriptor that libcurl waits for. */
+struct http_socket {
+    struct hmap_node node;      /* In http_client's 'sockets'. */
+    int fd;
+    short int events;           /* POLLIN, POLLOUT. */
+};
+
+struct http_client {
+    CURLM *multi;
+    struct hmap sockets;        /* Of struct http_socket, by fd. */
+    long long int timer;        /* When libcurl wants to run; LLONG_MAX. */
+
+    struct api_token *token;    /* NULL: none. */
+    char *ca, *cert, *key;      /* NULL: not set. */
+    bool insecure;
+};
+
+struct http_transfer {
+    struct http_client *client;
+    CURL *easy;
+    struct curl_slist *headers;
+    char *url;                  /* What was asked for first. */
+    unsigned int n_redirects;
+    char curl_error[CURL_ERROR_SIZE];
+
+    size_t n_header_bytes;
+    unsigned int n_header_lines;
+    size_t n_dropped;           /* Bytes of a body that is not kept. */
+    char *etag;
+    char *retry_after;
+
+    bool done;
+    struct http_response response;
+};
+
+/* Clients. */
+
+static struct http_socket *
+find_socket(struct http_client *client, int fd)
+{
+    struct http_socket *socket;
+
+    HMAP_FOR_EACH_WITH_HASH (socket, node, hash_int(fd, 0),
+                             &client->sockets) {
+        if (socket->fd == fd) {
+            return socket;
+        }
+    }
+    return NULL;
+}
+
+/* libcurl's CURLMOPT_SOCKETFUNCTION. */
+static int
+socket_changed(CURL *easy OVS_UNUSED, curl_socket_t fd, int what,
+               void *client_, void *socket_ OVS_UNUSED)
+{
+    struct http_client *client = client_;
+    struct http_socket *socket = find_socket(client, fd);
+
+    if (what == CURL_POLL_REMOVE) {
+        if (socket) {
+            hmap_remove(&client->sockets, &socket->node);
+            free(socket);
+        }
+        return 0;
+    }
+
+    if (!socket) {
+        socket = xmalloc(sizeof *socket);
+        socket->fd = fd;
+        hmap_insert(&client->sockets, &socket->node, hash_int(fd, 0));
+    }
+    socket->events = ((what & CURL_POLL_IN ? POLLIN : 0)
+                      | (what & CURL_POLL_OUT ? POLLOUT : 0));
+    return 0;
+}
+
+/* libcurl's CURLMOPT_TIMERFUNCTION. */
+static int
+timer_changed(CURLM *multi OVS_UNUSED, long int timeout_ms, void *client_)
+{
+    struct http_client *client = client_;
+
+    client->timer = timeout_ms < 0 ? LLONG_MAX : time_msec() + timeout_ms;
+    return 0;
+}
+
+/* Returns an error if 'file' cannot be read, or if it is 'secret' and others
+ * can read it too. */
+static char *
+check_file(const char *file, bool secret)
+{
+    struct stat s;
+
+    if (!file) {
+        return NULL;
+    }
+    if (stat(file, &s) || access(file, R_OK)) {
+        return xasprintf("%s: %s", file, ovs_strerror(errno));
+    }
+    if (secret && s.st_mode & (S_IROTH | S_IWOTH)) {
+        return xasprintf("%s: everyone can read or write this secret "
+                         "(chmod o-rw)", file);
+    }
+    return NULL;
+}
+
+static char *
+check_config(const struct http_client_config *config)
+{
+    if (!config->cert != !config->key) {
+        return xstrdup("a client certificate needs its key and the other way "
+                       "round (--api-cert, --api-key)");
+    }
+
+    char *error = check_file(config->ca, false);
+    if (!error) {
+        error = check_file(config->cert, false);
+    }
+    if (!error) {
+        error = check_file(config->key, true);
+    }
+    return error;
+}
+
+struct http_client *
+http_client_create(const struct http_client_config *config, char **errorp)
+{
+    *errorp = check_config(config);
+    if (*errorp) {
+        return NULL;
+    }
+
+    struct http_client *client = xzalloc(sizeof *client);
+    hmap_init(&client->sockets);
+    client->timer = LLONG_MAX;
+    client->ca = nullable_xstrdup(config->ca);
+    client->cert = nullable_xstrdup(config->cert);
+    client->key = nullable_xstrdup(config->key);
+    client->insecure = config->insecure;
+
+    if (curl_global_init(CURL_GLOBAL_DEFAULT)) {
+        ovs_fatal(0, "libcurl cannot be initialized");
+    }
+    client->multi = curl_multi_init();
+    if (!client->multi) {
+        out_of_memory();
+    }
+    curl_multi_setopt(client->multi, CURLMOPT_SOCKETFUNCTION, socket_changed);
+    curl_multi_setopt(client->multi, CURLMOPT_SOCKETDATA, client);
+    curl_multi_setopt(client->multi, CURLMOPT_TIMERFUNCTION, timer_changed);
+    curl_multi_setopt(client->multi, CURLMOPT_TIMERDATA, client);
+
+    if (config->token_file) {
+        client->token = api_token_create(config->token_file);
+        if (!api_token_get(client->token, errorp)) {
+            http_client_destroy(client);
+            return NULL;
+        }
+    }
+    if (client->insecure) {
+        VLOG_WARN("the API's certificate is not verified (--api-insecure): "
+                  "anyone on the way can change the inventory");
+    }
+    return client;
+}
+
+void
+http_client_destroy(struct http_client *client)
+{
+    if (!client) {
+        return;
+    }
+
+    curl_multi_cleanup(client->multi);
+    curl_global_cleanup();
+
+    struct http_socket *socket;
+    HMAP_FOR_EACH_POP (socket, node, &client->sockets) {
+        free(socket);
+    }
+    hmap_destroy(&client->sockets);
+    api_token_destroy(client->token);
+    free(client->ca);
+    free(client->cert);
+    free(client->key);
+    free(client);
+}
+
+void
+http_client_wait(struct http_client *client)
+{
+    struct http_socket *socket;
+
+    HMAP_FOR_EACH (socket, node, &client->sockets) {
+        poll_fd_wait(socket->fd, socket->events);
+    }
+    if (client->timer != LLONG_MAX) {
+        poll_timer_wait_until(client->timer);
+    }
+}
+
+/* Tells libcurl which of its sockets are ready. */
+static void
+run_sockets(struct http_client *client)
+{
+    size_t n = 0;
+    struct pollfd *fds = xcalloc(hmap_count(&client->sockets), sizeof *fds);
+    struct http_socket *socket;
+    HMAP_FOR_EACH (socket, node, &client->sockets) {
+        fds[n++] = (struct pollfd) {
+            .fd = socket->fd,
+            .events = socket->events
+        };
+    }
+
+    if (n && poll(fds, n, 0) > 0) {
+        for (size_t i = 0; i < n; i++) {
+            short int r = fds[i].revents;
+            int ready = ((r & POLLIN ? CURL_CSELECT_IN : 0)
+                         | (r & POLLOUT ? CURL_CSELECT_OUT : 0)
+                         | (r & ~(POLLIN | POLLOUT) ? CURL_CSELECT_ERR : 0));
+            int n_running;
+
+            if (ready) {
+                curl_multi_socket_action(client->multi, fds[i].fd, ready,
+                                         &n_running);
+            }
+        }
+    }
+    free(fds);
+}
+
+static void transfer_completed(struct http_transfer *, CURLcode);
+
+void
+http_client_run(struct http_client *client)
+{
+    run_sockets(client);
+    if (time_msec() >= client->timer) {
+        int n_running;
+
+        client->timer = LLONG_MAX;
+        curl_multi_socket_action(client->multi, CURL_SOCKET_TIMEOUT, 0,
+                                 &n_running);
+    }
+
+    CURLMsg *msg;
+    int n_left;
+    while ((msg = curl_multi_info_read(client->multi, &n_left))) {
+        if (msg->msg == CURLMSG_DONE) {
+            CURLcode code = msg->data.result;
+            struct http_transfer *transfer;
+
+            curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &transfer);
+            transfer_completed(transfer, code);
+        }
+    }
+}
+
+/* Transfers. */
+
+static int
+transfer_status(const struct http_transfer *transfer)
+{
+    long int status = 0;
+
+    curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+    return status;
+}
+
+static void
+transfer_fail(struct http_transfer *transfer, char *error)
+{
+    if (transfer->response.error) {
+        free(error);
+    } else {
+        transfer->response.error = error;
+    }
+}
+
+/* If 'line' is the header 'name', replaces '*valuep' by its value. */
+static void
+parse_header(const char *line, size_t len, const char *name, char **valuep)
+{
+    size_t n = strlen(name);
+    if (len <= n || line[n] != ':' || strncasecmp(line, name, n)) {
+        return;
+    }
+
+    const char *p = line + n + 1;
+    const char *end = line + len;
+    while (p < end && isspace((unsigned char) *p)) {
+        p++;
+    }
+    while (end > p && isspace((unsigned char) end[-1])) {
+        end--;
+    }
+    free(*valuep);
+    *valuep = end > p ? xmemdup0(p, end - p) : NULL;
+}
+
+/* libcurl's CURLOPT_HEADERFUNCTION. */
+static size_t
+header_received(char *line, size_t size, size_t n, void *transfer_)
+{
+    struct http_transfer *transfer = transfer_;
+    size_t len = size * n;
+
+    transfer->n_header_bytes += len;
+    transfer->n_header_lines++;
+    if (transfer->n_header_bytes > HEADERS_MAX
+        || transfer->n_header_lines > HEADER_LINES_MAX) {
+        transfer_fail(transfer, xasprintf(
+            "the answer's headers are larger than %d bytes or %d lines",
+            HEADERS_MAX, HEADER_LINES_MAX));
+        return 0;
+    }
+
+    /* Trailers, after the body, do not count. */
+    if (!transfer->response.body.length) {
+        parse_header(line, len, "ETag", &transfer->etag);
+        parse_header(line, len, "Retry-After", &transfer->retry_after);
+    }
+    return len;
+}
+
+/* libcurl's CURLOPT_WRITEFUNCTION. */
+static size_t
+body_received(char *data, size_t size, size_t n, void *transfer_)
+{
+    struct http_transfer *transfer = transfer_;
+    struct ds *body = &transfer->response.body;
+    size_t len = size * n;
+
+    if (transfer_status(transfer) != 200) {
+        transfer->n_dropped += len;
+        return transfer->n_dropped > DROPPED_MAX ? 0 : len;
+    }
+    if (len > BODY_MAX - body->length) {
+        transfer_fail(transfer, xasprintf(
+            "the answer's body is larger than %d MiB",
+            BODY_MAX / 1024 / 1024));
+        return 0;
+    }
+    ds_put_buffer(body, data, len);
+    return len;
+}
+
+static void
+add_header(struct http_transfer *transfer, const char *name,
+           const char *value)
+{
+    char *header = xasprintf("%s: %s", name, value);
+    struct curl_slist *headers = curl_slist_append(transfer->headers, header);
+    if (!headers) {
+        out_of_memory();
+    }
+    transfer->headers = headers;
+    explicit_bzero(header, strlen(header));
+    free(header);
+}
+
+/* Returns false, with an error, if there should be a token but is none. */
+static bool
+add_headers(struct http_transfer *transfer, const struct http_request *request)
+{
+    add_header(transfer, "Accept", request->accept);
+    if (request->if_none_match) {
+        add_header(transfer, "If-None-Match", request->if_none_match);
+    }
+
+    struct api_token *token = transfer->client->token;
+    if (token) {
+        char *error;
+        const char *bearer = api_token_get(token, &error);
+        if (!bearer) {
+            transfer_fail(transfer, error);
+            return false;
+        }
+        char *value = xasprintf("Bearer %s", bearer);
+        add_header(transfer, "Authorization", value);
+        explicit_bzero(value, strlen(value));
+        free(value);
+    }
+    return true;
+}
+
+static void
+set_tls_options(struct http_transfer *transfer)
+{
+    const struct http_client *client = transfer->client;
+    CURL *easy = transfer->easy;
+
+    curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long) CURL_SSLVERSION_TLSv1_2);
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, client->insecure ? 0L : 1L);
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, client->insecure ? 0L : 2L);
+    if (client->ca) {
+        curl_easy_setopt(easy, CURLOPT_CAINFO, client->ca);
+        curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+    }
+    if (client->cert) {
+        curl_easy_setopt(easy, CURLOPT_SSLCERT, client->cert);
+        curl_easy_setopt(easy, CURLOPT_SSLKEY, client->key);
+    }
+}
+
+static void
+set_options(struct http_transfer *transfer)
+{
+    CURL *easy = transfer->easy;
+
+    curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->curl_error);
+    curl_easy_setopt(easy, CURLOPT_URL, transfer->url);
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->headers);
+    curl_easy_setopt(easy, CURLOPT_USERAGENT, "vtepd/" VTEPD_VERSION);
+    curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
+    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+    /* Nothing to gain from HTTP/2 with a request or two at a time. */
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
+                     (long) CURL_HTTP_VERSION_1_1);
+
+    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, header_received);
+    curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, body_received);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
+
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    /* Without this libcurl waits for a resolver thread when a transfer is
+     * given up, which takes as long as the DNS servers do not answer. */
+    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long) CONNECT_TIMEOUT);
+    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long) TOTAL_TIMEOUT);
+    curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, (long) CRAWL_SPEED);
+    curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, (long) CRAWL_TIME);
+    set_tls_options(transfer);
+}
+
+struct http_transfer *
+http_transfer_create(struct http_client *client,
+                     const struct http_request *request)
+{
+    struct http_transfer *transfer = xzalloc(sizeof *transfer);
+
+    transfer->client = client;
+    transfer->url = xstrdup(request->url);
+    transfer->response.retry_after = -1;
+    ds_init(&transfer->response.body);
+    transfer->easy = curl_easy_init();
+    if (!transfer->easy) {
+        out_of_memory();
+    }
+
+    if (add_headers(transfer, request)) {
+        set_options(transfer);
+        curl_multi_add_handle(client->multi, transfer->easy);
+    } else {
+        transfer->done = true;
+    }
+    return transfer;
+}
+
+void
+http_transfer_destroy(struct http_transfer *transfer)
+{
+    if (!transfer) {
+        return;
+    }
+
+    curl_multi_remove_handle(transfer->client->multi, transfer->easy);
+    curl_easy_cleanup(transfer->easy);
+    for (struct curl_slist *p = transfer->headers; p; p = p->next) {
+        explicit_bzero(p->data, strlen(p->data));
+    }
+    curl_slist_free_all(transfer->headers);
+    free(transfer->url);
+    free(transfer->etag);
+    free(transfer->retry_after);
+    free(transfer->response.error);
+    free(transfer->response.etag);
+    free(transfer->response.content_type);
+    ds_destroy(&transfer->response.body);
+    free(transfer);
+}
+
+struct http_response *
+http_transfer_response(struct http_transfer *transfer)
+{
+    return transfer->done ? &transfer->response : NULL;
+}
+
+/* Sends the request again, to where the server pointed.  Returns false, with
+ * an error, if that is not possible. */
+static bool
+transfer_redirect(struct http_transfer *transfer)
+{
+    char *url = NULL;
+    curl_easy_getinfo(transfer->easy, CURLINFO_REDIRECT_URL, &url);
+    if (!url) {
+        transfer_fail(transfer, xasprintf("HTTP %d without a Location",
+                                          transfer_status(transfer)));
+        return false;
+    }
+    if (!inventory_url_same_origin(url, transfer->url)) {
+        char *shown = safe_text(url);
+        transfer_fail(transfer, xasprintf(
+            "redirected to another origin, %s, which is not followed", shown));
+        free(shown);
+        return false;
+    }
+    if (++transfer->n_redirects > REDIRECTS_MAX) {
+        transfer_fail(transfer, xasprintf("redirected more than %d times",
+                                          REDIRECTS_MAX));
+        return false;
+    }
+
+    transfer->n_header_bytes = 0;
+    transfer->n_header_lines = 0;
+    transfer->n_dropped = 0;
+    free(transfer->etag);
+    transfer->etag = NULL;
+    free(transfer->retry_after);
+    transfer->retry_after = NULL;
+    curl_easy_setopt(transfer->easy, CURLOPT_URL, url);
+    curl_multi_add_handle(transfer->client->multi, transfer->easy);
+    return true;
+}
+
+/* Fills in the response from what libcurl has. */
+static void
+transfer_finish(struct http_transfer *transfer)
+{
+    struct http_response *response = &transfer->response;
+    char *type = NULL;
+
+    response->status = transfer_status(transfer);
+    response->etag = transfer->etag;
+    transfer->etag = NULL;
+    curl_easy_getinfo(transfer->easy, CURLINFO_CONTENT_TYPE, &type);
+    response->content_type = nullable_xstrdup(type);
+    if (transfer->retry_after) {
+        response->retry_after = http_parse_retry_after(transfer->retry_after,
+                                                       time_wall());
+    }
+}
+
+/* libcurl is done with 'transfer', with 'code'. */
+static void
+transfer_completed(struct http_transfer *transfer, CURLcode code)
+{
+    int status = transfer_status(transfer);
+    bool is_redirect = (status == 301 || status == 302 || status == 303
+                        || status == 307 || status == 308);
+
+    curl_multi_remove_handle(transfer->client->multi, transfer->easy);
+
+    /* What an error page says, and whether it ever ends, does not matter. */
+    if (code == CURLE_WRITE_ERROR && transfer->n_dropped > DROPPED_MAX) {
+        code = CURLE_OK;
+    }
+    if (code) {
+        struct ds s = DS_EMPTY_INITIALIZER;
+        const char *text = (transfer->curl_error[0] ? transfer->curl_error
+                            : curl_easy_strerror(code));
+        safe_text_put_plain(&s, text, strlen(text));
+        transfer_fail(transfer, ds_steal_cstr(&s));
+    } else if (is_redirect) {
+        if (transfer_redirect(transfer)) {
+            return;
+        }
+    } else {
+        transfer_finish(transfer);
+    }
+    transfer->done = true;
+}

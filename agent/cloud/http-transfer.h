@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef VTEPD_HTTP_TRANSFER_H
+#define VTEPD_HTTP_TRANSFER_H 1
+
+/* HTTP GET on the poll loop.
+ *
+ * A client holds what all requests to one API have in common: TLS settings,
+ * the bearer token, connections.  A transfer is one request and its answer.
+ * Nothing blocks, name resolution included; any number of transfers can be
+ * under way.  Knows nothing of the inventory, never retries, logs next to
+ * nothing: what went wrong is in the response.
+ *
+ * Everything is bounded: the time to connect, the time in all, the time at a
+ * crawl, the size of headers and of the (decompressed) body.  Redirects are
+ * followed within the origin only, so that the token never goes elsewhere.
+ * Proxies are taken from the environment as curl does. */
+
+#include <stdbool.h>
+
+#include "cloud/http-answer.h"
+
+/* Files in PEM format; NULL: not set. */
+struct http_client_config {
+    const char *token_file;     /* Bearer token, see api-token.h. */
+    const char *ca;             /* CAs to trust instead of the system's. */
+    const char *cert;           /* Client certificate. */
+    const char *key;            /* Its key. */
+    bool insecure;              /* Do not verify the server (warned of). */
+};
+
+struct http_client;
+
+/* Returns NULL and sets '*errorp' (which the caller must free) if a file of
+ * the configuration cannot be used. */
+struct http_client *http_client_create(const struct http_client_config *,
+                                       char **errorp);
+
+/* All transfers must have been destroyed. */
+void http_client_destroy(struct http_client *);
+
+void http_client_run(struct http_client *);
+void http_client_wait(struct http_client *);
+
+struct http_request {
+    const char *url;
+    const char *accept;         /* Content type wanted. */
+    const char *if_none_match;  /* ETag, or NULL. */
+};
+
+struct http_transfer;
+
+/* Begins to GET what 'request' (copied) says. */
+struct http_transfer *http_transfer_create(struct http_client *,
+                                           const struct http_request *);
+
+/* Destroys 'transfer', abandoning it if it is under way.  NULL is allowed. */
+void http_transfer_destroy(struct http_transfer *transfer);
+
+/* Returns NULL as long as the transfer is under way.  The caller may take
+ * 'body' out, leaving an empty one. */
+struct http_response *http_transfer_response(struct http_transfer *);
+
+#endif /* http-transfer.h */

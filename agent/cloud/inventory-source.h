@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef VTEPD_INVENTORY_SOURCE_H
+#define VTEPD_INVENTORY_SOURCE_H 1
+
+/* Where the inventory comes from.
+ *
+ * A source asks for lists (contract 3.2), on its own schedule and when told
+ * to, and hands every object over to a sink as a value.  It knows how to talk
+ * to one kind of server or file, when to try again, and what went wrong; it
+ * does not know what the objects mean and keeps none of them.
+ *
+ * For each list it calls, in this order: list_begin(), then list_object() and
+ * list_invalid() any number of times, then exactly one of list_end() (the list
+ * is whole) and list_abort() (it is not: nothing may change because of it). */
+
+#include <stdbool.h>
+
+#include "core/objects.h"
+
+struct inventory_sink {
+    void *aux;
+    void (*list_begin)(void *aux);
+
+    /* Takes ownership of 'object'. */
+    void (*list_object)(void *aux, struct object *object);
+
+    /* An item of the list was refused (and logged).  'kind' and 'id' say
+     * which object it was where that can be told, else 'id' is NULL: the sink
+     * keeps what it knows of that object, or, when it cannot know which,
+     * deletes nothing because of this list. */
+    void (*list_invalid)(void *aux, enum object_kind kind, const char *id);
+
+    void (*list_end)(void *aux, const char *version);
+    void (*list_abort)(void *aux);
+};
+
+/* All settings of a source.  Strings may be NULL where not set. */
+struct inventory_source_config {
+    const char *url;            /* "http:", "https:" or "file:". */
+    const char *host;           /* This host's id, for the query. */
+    int poll;                   /* Seconds between lists, before jitter. */
+    const char *api_token_file;
+    const char *api_ca;
+    const char *api_cert;
+    const char *api_key;
+    bool api_insecure;
+};
+
+/* For vtepd/status.  All times are time_msec(); 0: never. */
+struct inventory_source_status {
+    bool whole;                 /* Has a whole list ever arrived? */
+    char *version;              /* Of the last whole list, or NULL. */
+    char *error;                /* Why the last try failed, NULL: it did not. */
+    long long int last_success; /* Last whole list or "not modified". */
+    long long int failing_since;    /* 0: not failing. */
+    long long int next_try;     /* When the next list is asked for. */
+    unsigned int n_lists;       /* Whole lists. */
+    unsigned int n_not_modified;    /* 304, or an unchanged file. */
+    unsigned int n_failures;
+    unsigned int n_refused_objects; /* In the last whole list. */
+};
+
+struct inventory_source;
+
+/* Creates the source for 'config->url', calling 'sink' from
+ * inventory_source_run() only.  Returns NULL and sets '*errorp' (to be freed by
+ * the caller) if the configuration cannot work: a scheme that is not known, a
+ * file that cannot be used. */
+struct inventory_source *inventory_source_create(
+    const struct inventory_source_config *config,
+    const struct inventory_sink *sink, char **errorp);
+void inventory_source_destroy(struct inventory_source *);
+
+void inventory_source_run(struct inventory_source *);
+void inventory_source_wait(struct inventory_source *);
+
+/* Asks for a list as soon as possible, unconditionally (no If-None-Match). */
+void inventory_source_list_now(struct inventory_source *);
+
+/* Fills 'status'; free it with inventory_source_status_destroy(). */
+void inventory_source_get_status(const struct inventory_source *,
+                                 struct inventory_source_status *status);
+void inventory_source_status_destroy(struct inventory_source_status *);
+
+#endif /* inventory-source.h */

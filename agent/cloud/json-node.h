@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef VTEPD_JSON_NODE_H
+#define VTEPD_JSON_NODE_H 1
+
+/* A JSON value together with the way that led to it.
+ *
+ * The seam between inventory-json.c, which alone knows the JSON library, and
+ * whoever turns JSON into values: nodes live on the stack of the decoder, each
+ * pointing to the one it was reached from, so that a refusal can name the
+ * member by its path ("tunnels[1].ip") without any cost while all is well.
+ *
+ * The node_get_*() functions return true and store the value, return true
+ * and leave the value alone if the member is absent, or return false after
+ * recording why.  Only the first refusal of a decoder is kept. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "openvswitch/compiler.h"
+
+struct json_t;
+
+/* What the nodes of one object share. */
+struct json_decoder {
+    const char *kind;           /* For messages; NULL: not known (yet). */
+    const char *id;             /* Likewise. */
+    char *error;                /* The first refusal, or NULL. */
+};
+
+struct json_node {
+    struct json_decoder *decoder;
+    struct json_t *value;       /* NULL: a member that is absent, or null. */
+    const struct json_node *up; /* NULL: the object itself. */
+    const char *name;           /* Member's name; NULL: an item of an array. */
+    size_t index;               /* Of an item. */
+};
+
+/* The member 'name' of 'up', which must be an object. */
+struct json_node node_member(const struct json_node *up,
+                                  const char *name);
+
+/* Item 'index' of 'up', which must be an array with so many items. */
+struct json_node node_item(const struct json_node *up, size_t index);
+
+/* False, recorded, if the member is absent. */
+bool node_require(const struct json_node *);
+
+/* Stores a string that lives as long as the JSON value and holds no NUL. */
+bool node_get_string(const struct json_node *, const char **);
+bool node_get_bool(const struct json_node *, bool *);
+bool node_get_integer(const struct json_node *, uint64_t min,
+                           uint64_t max, uint64_t *);
+
+/* Stores the number of items, 0 if the member is absent. */
+bool node_get_array(const struct json_node *, size_t max, size_t *n);
+
+/* False, recorded, if the node is no object. */
+bool node_is_object(const struct json_node *);
+
+/* Records that the value 'problem', e.g. "is not a MAC address".  Returns
+ * false. */
+bool node_refuse(const struct json_node *, const char *problem, ...)
+    OVS_PRINTF_FORMAT(2, 3);
+
+#endif /* json-node.h */

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef VTEPD_CONFLICTS_H
+#define VTEPD_CONFLICTS_H 1
+
+/* What cannot be served as it stands, one sentence each, kept by the object
+ * ("subject") that it concerns.
+ *
+ * Whoever evaluates an object says all that is wrong with it, every time; this
+ * module finds what is new and what is over, so that each is logged once.
+ * Bounded: beyond CONFLICTS_MAX sentences only their number is kept. */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "openvswitch/compiler.h"
+#include "openvswitch/hmap.h"
+#include "sset.h"
+#include "svec.h"
+
+enum { CONFLICTS_MAX = 10000 };
+
+struct conflicts {
+    struct hmap subjects;       /* Contains struct conflict_subjects. */
+    size_t n;                   /* Sentences kept. */
+    struct sset pending;        /* Sentences whose state is to be told. */
+    struct sset told;           /* Sentences that stand as told. */
+
+    /* Between conflicts_begin() and conflicts_end(). */
+    struct svec draft;
+};
+
+void conflicts_init(struct conflicts *);
+void conflicts_destroy(struct conflicts *);
+
+/* Says anew what is wrong with 'subject', a name that is unique among all
+ * kinds of objects.  Without conflicts_add() in between: nothing. */
+void conflicts_begin(struct conflicts *);
+void conflicts_add(struct conflicts *, const char *format, ...)
+    OVS_PRINTF_FORMAT(2, 3);
+void conflicts_end(struct conflicts *, const char *subject);
+
+/* Calls 'cb' for each sentence that appeared ('resolved' false) or went away
+ * since the last call.  One that did both is not told. */
+typedef void conflict_cb(const char *sentence, bool resolved, void *aux);
+void conflicts_tell(struct conflicts *, conflict_cb *, void *aux);
+
+/* Appends all sentences to 'out', sorted. */
+void conflicts_get(const struct conflicts *, struct svec *out);
+
+#endif /* conflicts.h */

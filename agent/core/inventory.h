@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef VTEPD_INVENTORY_H
+#define VTEPD_INVENTORY_H 1
+
+/* The inventory: every host, segment, router and endpoint that the cloud's API
+ * has told us of, indexed by all that decisions are made from.
+ *
+ * It is fed whole lists (contract 3.2, 3.4) and answers what an object's
+ * standing is among the others (contract 3.1).  Standing is computed from the
+ * indexes when asked for and never stored, so it cannot depend on the order of
+ * arrival.  Whatever a change may have an effect on is "touched": it stands in
+ * one of three queues until overlay.h has looked at it again.
+ *
+ * Hosts and segments have a node as soon as anything refers to them, known or
+ * not, so that an object which comes late heals its references (R61).
+ *
+ * Rules of precedence, all by the order of ids (strcmp):
+ *   1. Of two segments whose VNIs could meet, the lower id is served.
+ *   2. Of two hosts with one tunnel address, the lower id has it.
+ *   3. Of two endpoints with one MAC in a segment, the lower id is served.
+ *   4. Of two endpoints with one address in a segment, the lower id has it;
+ *      an address in 'ips' goes before one that follows from a MAC, and that
+ *      before one in 'allowed_pairs'.
+ *   5. An address or MAC that several endpoints hold in 'allowed_pairs' alone
+ *      is shared and belongs to none of them.
+ * Only objects that are served at all take part in rules 3 to 5.
+ *
+ * No I/O, no clock, no log. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/objects.h"
+#include "openvswitch/hmap.h"
+#include "openvswitch/list.h"
+
+struct endpoint_record;
+struct live_segment;
+
+/* One address of a host's tunnels. */
+struct host_address {
+    struct hmap_node node;      /* In inventory's 'addresses'. */
+    struct host_node *host;
+    struct host_tunnel tunnel;
+};
+
+struct host_node {
+    struct hmap_node id_node;   /* In inventory's 'hosts'. */
+    struct ovs_list endpoints;  /* Contains struct endpoints. */
+    size_t n_endpoints;
+    size_t n_refs;              /* Holders outside the inventory. */
+    bool known;                 /* Is the host itself in the inventory? */
+    bool self;                  /* Is it the one that we are? */
+    bool touched;
+    uint32_t list;              /* The last list that had it. */
+    uint64_t revision;
+    struct host_address *addresses; /* In order of preference. */
+    size_t n_addresses;
+    char id[];
+};
+
+struct segment_node {
+    struct hmap_node id_node;   /* In inventory's 'segments'. */
+    struct hmap_node vni_node;  /* In inventory's 'vnis' while known. */
+    struct ovs_list endpoints;  /* Contains struct endpoints. */
+    size_t n_endpoints;
+    size_t n_refs;
+    bool known;
+    bool touched;
+    uint32_t list;
+    uint64_t revision;
+    struct segment_object object;   /* While known. */
+    struct live_segment *live;  /* overlay.h's, NULL while not live. */
+    char id[];
+};
+
+struct router_node {
+    struct hmap_node id_node;   /* In inventory's 'routers'. */
+    uint32_t list;
+    uint64_t revision;
+    struct router_object object;
+    char id[];
+};
+
+enum claim_kind {
+    CLAIM_IP,                   /* In 'ips'. */
+    CLAIM_LINK_LOCAL,           /* Follows from the MAC (RFC 4291 app. A). */
+    CLAIM_PAIR,                 /* In 'allowed_pairs'. */
+};
+
+/* An address that an endpoint says is its own. */
+struct claim {
+    struct hmap_node node;      /* In 'claims' if 'plen' is 128. */
+    struct endpoint *endpoint;
+    struct in6_addr ip;
+    struct eth_addr mac;
+    uint8_t plen;
+    uint8_t kind;               /* enum claim_kind. */
+};
+
+/* A MAC from 'allowed_pairs' other than the endpoint's own. */
+struct pair_mac {
+    struct hmap_node node;      /* In 'pair_macs'. */
+    struct endpoint *endpoint;
+    struct eth_addr mac;
+};
+
+struct endpoint {
+    struct endpoint_node *node;
+    struct hmap_node mac_node;  /* In 'macs', by segment and MAC. */
+    struct ovs_list segment_list;   /* In segment->endpoints. */
+    struct ovs_list host_list;  /* In host->endpoints. */
+    struct segment_node *segment;
+    struct host_node *host;
+    uint64_t revision;
+    char *hostname;
+    struct pair_mac *pair_macs;
+    struct eth_addr mac;
+    bool port_security;
+    uint16_t n_pair_macs;
+    uint16_t n_claims;
+    struct claim claims[];
+};
+
+struct endpoint_node {
+    struct hmap_node id_node;   /* In inventory's 'endpoints'. */
+    struct endpoint *endpoint;  /* NULL while not in the inventory. */
+    struct installed *installed;    /* overlay.h's. */
+    uint32_t list;
+    bool touched;
+    bool waiting;               /* overlay.h's: in its own queue. */
+    char id[];
+};
+
+struct inventory;
+
+struct inventory *inventory_create(void);
+void inventory_destroy(struct inventory *);
+
+/* Lookups; NULL if there is none. */
+struct host_node *inventory_find_host(const struct inventory *,
+                                      const char *id);
+struct segment_node *inventory_find_segment(const struct inventory *,
+                                            const char *id);
+struct endpoint_node *inventory_find_endpoint(const struct inventory *,
+                                              const char *id);
+
+/* All of them, sorted by id, in a new array that the caller frees. */
+const struct host_node **inventory_sorted_hosts(const struct inventory *,
+                                                size_t *n);
+const struct segment_node **inventory_sorted_segments(
+    const struct inventory *, size_t *n);
+const struct router_node **inventory_sorted_routers(const struct inventory *,
+                                                    size_t *n);
+const struct endpoint_node **inventory_sorted_endpoints(
+    const struct inventory *, size_t *n);
+
+/* Contains struct endpoint_nodes, by 'id_node', also of endpoints that are no
+ * longer in the inventory. */
+const struct hmap *inventory_endpoint_nodes(const struct inventory *);
+
+/* Number of objects of 'kind' in the inventory. */
+size_t inventory_count(const struct inventory *, enum object_kind);
+
+/* Says which host we are: it counts as known even where the inventory lacks
+ * it, since the settings tell the rest. */
+void inventory_set_self(struct inventory *, const char *id);
+
+/* Finds or makes the node of host 'id', and holds it until it is given back.
+ * The same for segments. */
+struct host_node *inventory_ref_host(struct inventory *, const char *id);
+void inventory_unref_host(struct inventory *, struct host_node *);
+struct segment_node *inventory_ref_segment(struct inventory *,
+                                           const char *id);
+void inventory_unref_segment(struct inventory *, struct segment_node *);
+
+/* Standing. */
+
+/* Is this address of a known host its to use (rule 2)?  If not, '*by' is the
+ * host that has it. */
+bool inventory_address_is_served(const struct inventory *,
+                                 const struct host_address *,
+                                 const struct host_node **by);
+
+enum segment_standing {
+    SEGMENT_SERVED,
+    SEGMENT_UNKNOWN,
+    SEGMENT_VNI_TAKEN,          /* Rule 1. */
+};
+enum segment_standing inventory_segment_standing(
+    const struct inventory *, const struct segment_node *,
+    const struct segment_node **by);
+
+enum endpoint_standing {
+    ENDPOINT_SERVED,
+    ENDPOINT_UNKNOWN_SEGMENT,
+    ENDPOINT_SEGMENT_REFUSED,
+    ENDPOINT_UNKNOWN_HOST,
+    ENDPOINT_MAC_TAKEN,         /* Rule 3. */
+};
+enum endpoint_standing inventory_endpoint_standing(
+    const struct inventory *, const struct endpoint *,
+    const struct endpoint **by);
+
+enum claim_standing {
+    CLAIM_HELD,                 /* The address is the endpoint's. */
+    CLAIM_TAKEN,                /* It is another's: '*by'. */
+    CLAIM_SHARED,               /* Rule 5. */
+    CLAIM_PREFIX,               /* Not a single address. */
+};
+enum claim_standing inventory_claim_standing(const struct inventory *,
+                                             const struct claim *,
+                                             const struct endpoint **by);
+
+/* Is a MAC from 'allowed_pairs' the endpoint's to receive on? */
+bool inventory_pair_mac_is_held(const struct inventory *,
+                                const struct pair_mac *);
+
+/* Whole lists.
+ *
+ * inventory_list_begin() starts to take a list in, inventory_list_add() takes
+ * one object (and its ownership), inventory_list_keep() says that the list has
+ * an object, but in a form that cannot be used.  Nothing of it is seen until
+ * inventory_list_end(); inventory_list_abort() forgets it. */
+void inventory_list_begin(struct inventory *);
+
+enum list_add {
+    LIST_ADDED,
+    LIST_DUPLICATE,     /* The list has it already: higher revision wins. */
+};
+enum list_add inventory_list_add(struct inventory *, struct object *);
+void inventory_list_keep(struct inventory *, enum object_kind, const char *id);
+
+/* Limits on what a whole list may delete (contract 3.4). */
+struct deletion_guard {
+    unsigned int max_percent;   /* 'max-delete'. */
+    long long int hold;         /* 'hold', in ms; 0: until approved. */
+};
+
+struct list_result {
+    size_t n_added, n_changed, n_deleted;
+    size_t n_held;              /* Deletions held by the guard. */
+};
+
+/* The list is whole.  What it lacks is deleted, unless 'may_delete' is false
+ * or the guard holds the deletions.  'now' is time in ms. */
+void inventory_list_end(struct inventory *, bool may_delete,
+                        const struct deletion_guard *, long long int now,
+                        struct list_result *);
+void inventory_list_abort(struct inventory *);
+
+/* The number of the last whole list, 0 before the first. */
+uint32_t inventory_last_list(const struct inventory *);
+
+/* Held deletions: how many, since when (0: none are held). */
+size_t inventory_n_held(const struct inventory *, long long int *since);
+
+/* Releases held deletions; returns how many objects were deleted. */
+size_t inventory_approve_deletions(struct inventory *);
+
+/* The queues of what was touched: the next one, or NULL, which is then no
+ * longer queued. A returned host or segment is held for the caller, who gives
+ * it back with inventory_unref_*().  An endpoint's node that is of no use any
+ * more is given back with inventory_release_endpoint(). */
+struct host_node *inventory_next_touched_host(struct inventory *);
+struct segment_node *inventory_next_touched_segment(struct inventory *);
+struct endpoint_node *inventory_next_touched_endpoint(struct inventory *);
+bool inventory_has_touched(const struct inventory *);
+size_t inventory_n_touched_endpoints(const struct inventory *);
+void inventory_touch_host(struct inventory *, struct host_node *);
+void inventory_touch_segment(struct inventory *, struct segment_node *);
+void inventory_touch_endpoint(struct inventory *, struct endpoint_node *);
+void inventory_touch_all(struct inventory *);
+
+/* Frees 'node' if it has neither endpoint nor installed state and is not
+ * queued anywhere. */
+void inventory_release_endpoint(struct inventory *, struct endpoint_node *);
+
+#endif /* inventory.h */

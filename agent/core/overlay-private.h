@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef VTEPD_OVERLAY_PRIVATE_H
+#define VTEPD_OVERLAY_PRIVATE_H 1
+
+/* What the parts of the overlay share: overlay.c (endpoints and segments),
+ * overlay-links.c (links and tunnels), overlay-report.c (conflicts). */
+
+#include "core/attachments.h"
+#include "core/conflicts.h"
+#include "core/overlay.h"
+#include "openvswitch/list.h"
+
+struct id_pool;
+
+struct overlay {
+    struct inventory *inventory;
+    const struct overlay_sink *sink;
+    struct attachments attachments;
+    struct conflicts conflicts;
+    struct sset dirty_ports;    /* Names, to be reported on again. */
+    uint32_t reported_list;     /* Last list whose routers were reported. */
+
+    bool configured;
+    struct overlay_settings settings;
+    char *host;                 /* settings.host. */
+    long long int now;
+
+    struct endpoint_node **waiting; /* Touched, without a record yet. */
+    size_t n_waiting, allocated_waiting;
+    struct hmap live_segments;  /* Contains struct live_segments. */
+    struct ovs_list dirty_segments; /* Of them, by 'dirty_list'. */
+
+    struct hmap links;          /* Contains struct links, by peer. */
+    struct hmap tunnels;        /* Contains struct tunnels, by key. */
+    struct ovs_list dirty_links;    /* By 'dirty_list'. */
+    struct ovs_list dirty_tunnels;  /* By 'dirty_list'. */
+    struct ovs_list idle_links; /* By 'idle_list'. */
+    struct ovs_list idle_tunnels;   /* By 'idle_list'. */
+    struct id_pool *groups;     /* Group numbers in use. */
+    struct overlay_counts counts;
+    bool static_flows;          /* Were the static flows told? */
+};
+
+/* A segment with at least one plugged endpoint, or with records still to be
+ * taken back. */
+struct live_segment {
+    struct hmap_node node;      /* In overlay's 'live_segments'. */
+    struct ovs_list dirty_list; /* In overlay's 'dirty_segments'. */
+    struct segment_node *segment;   /* Held. */
+    size_t n_plugged;           /* Plugged endpoints: live while not 0. */
+    size_t n_loose;             /* Local VMs that may send from anything. */
+    size_t n_records;           /* Endpoints with a record. */
+    struct ovs_list locals;     /* struct installeds, by 'local_list'. */
+    struct hmap peers;          /* Contains struct segment_peers. */
+    struct segment_record *record;  /* In the switch; NULL: none. */
+};
+
+/* A peer with endpoints in a live segment. */
+struct segment_peer {
+    struct hmap_node node;      /* In live_segment's 'peers', by link. */
+    struct link *link;
+    size_t n;                   /* Endpoints. */
+};
+
+/* What the overlay keeps of an endpoint. */
+struct installed {
+    struct live_segment *segment;   /* Of the record. */
+    struct live_segment *plugged;   /* Where it counts as plugged, or NULL. */
+    struct endpoint_record *record; /* In the switch; NULL: none. */
+    struct link *link;          /* The record's, if it is remote. */
+    struct link *next;          /* Taken as soon as it has an ofport. */
+    char *port;                 /* Interface name, if it is local. */
+    bool loose;                 /* Counts in segment->n_loose. */
+    struct ovs_list local_list; /* In segment->locals, if it is local. */
+};
+
+struct link {
+    struct hmap_node node;      /* In overlay's 'links', by peer. */
+    struct ovs_list dirty_list; /* In 'dirty_links' or empty. */
+    struct ovs_list idle_list;  /* In 'idle_links' while not used. */
+    struct ovs_list tunnel_list;    /* In tunnel->links. */
+    struct host_node *peer;     /* Held. */
+    enum encap forced;          /* ENCAP_NONE: negotiated. */
+    struct segment_node *segment;   /* Held; NULL in flow mode. */
+    uint32_t vni;               /* In segment mode. */
+    uint64_t metadata;          /* In segment mode. */
+    uint32_t group;
+    uint32_t ofport;            /* Where the group leads; 0: nowhere. */
+    size_t n_users;             /* Endpoints that use it or wait for it. */
+    size_t n_waiting;           /* Of them, those that wait. */
+    long long int expires;      /* While not used. */
+    struct tunnel *tunnel;      /* Wanted; NULL: there is no way. */
+    struct tunnel *old;         /* Used until 'tunnel' has an ofport. */
+};
+
+struct tunnel {
+    struct hmap_node node;      /* In overlay's 'tunnels', by key. */
+    struct ovs_list dirty_list; /* In 'dirty_tunnels' or empty. */
+    struct ovs_list idle_list;  /* In 'idle_tunnels' while n_refs is 0. */
+    struct ovs_list links;      /* Links that want it. */
+    struct tunnel_key key;
+    size_t n_refs;              /* Links that want it or use it as old. */
+    long long int expires;      /* While n_refs is 0; 0: not set yet. */
+
+    /* The port, as OVSDB has it. */
+    char *name;                 /* NULL: there is none. */
+    char *peer;
+    char *segment;
+    uint32_t group;
+    uint32_t ofport;
+    char *error;
+    char *bfd_state;
+
+    /* What the sink was told. */
+    bool leaving;               /* Not wanted; its port may be there yet. */
+    bool wanted;
+    struct tunnel_spec told;    /* Owns its strings. */
+    struct tunnel_record record;    /* record.ofport 0: no flows. */
+};
+
+/* overlay.c */
+
+/* Tells the sink the difference between the flows of two records. */
+void overlay_tell_flows(struct overlay *, flow_generator *, const void *old,
+                        const void *new);
+
+/* overlay-links.c */
+
+/* The link to 'peer' for 'segment', made if there is none. */
+struct link *overlay_ref_link(struct overlay *, struct host_node *peer,
+                              struct segment_node *segment);
+void overlay_unref_link(struct overlay *, struct link *);
+void overlay_host_touched(struct overlay *, struct host_node *);
+void overlay_touch_all_links(struct overlay *);
+void overlay_run_links(struct overlay *);
+void overlay_run_expiry(struct overlay *);
+void overlay_destroy_links(struct overlay *);
+
+/* Why there is no way to a peer. */
+enum no_tunnel {
+    TUNNEL_OK,
+    NO_PEER_ADDRESS,            /* The peer offers nothing that is its own. */
+    NO_OWN_ADDRESS,             /* Nor does this host. */
+    NO_COMMON_TYPE,
+    NO_COMMON_FAMILY,           /* A common type, but IPv4 here, IPv6 there. */
+};
+enum no_tunnel overlay_choose_tunnel(const struct overlay *,
+                                     const struct host_node *peer,
+                                     enum encap forced, uint32_t vni,
+                                     struct tunnel_key *);
+
+/* overlay-report.c */
+void overlay_report_endpoint(struct overlay *, const struct endpoint_node *);
+void overlay_report_segment(struct overlay *, const struct segment_node *);
+void overlay_report_host(struct overlay *, const struct host_node *);
+void overlay_report_link(struct overlay *, const struct link *, bool gone);
+void overlay_report_port(struct overlay *, const char *name);
+void overlay_report_own_host(struct overlay *);
+void overlay_report_routers(struct overlay *);
+
+#endif /* overlay-private.h */

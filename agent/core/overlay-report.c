@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "core/overlay.h"
+#include "core/overlay-private.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "openvswitch/dynamic-string.h"
+#include "packets.h"
+#include "util.h"
+
+/* What cannot be served as it stands, in sentences for the operator. */
+
+/* "192.0.2.1" or "2001:db8::1"; 'buf' has INET6_ADDRSTRLEN bytes. */
+static const char *
+format_ip(const struct in6_addr *ip, char *buf)
+{
+    struct ds s = DS_EMPTY_INITIALIZER;
+
+    ipv6_format_mapped(ip, &s);
+    ovs_strlcpy(buf, ds_cstr(&s), INET6_ADDRSTRLEN);
+    ds_destroy(&s);
+    return buf;
+}
+
+static void
+end(struct overlay *ov, const char *kind, const char *id)
+{
+    char *subject = xasprintf("%s %s", kind, id);
+
+    conflicts_end(&ov->conflicts, subject);
+    free(subject);
+}
+
+/* Endpoints. */
+
+static void
+report_claims(struct overlay *ov, const struct endpoint *e)
+{
+    char ip[INET6_ADDRSTRLEN];
+
+    for (size_t i = 0; i < e->n_claims; i++) {
+        const struct claim *c = &e->claims[i];
+        const struct endpoint *by;
+        enum claim_standing standing
+            = inventory_claim_standing(ov->inventory, c, &by);
+
+        if (standing == CLAIM_TAKEN && c->kind == CLAIM_IP) {
+            conflicts_add(&ov->conflicts,
+                          "endpoint \"%s\": address %s in segment \"%s\" "
+                          "belongs to endpoint \"%s\" and is left out here",
+                          e->node->id, format_ip(&c->ip, ip), e->segment->id,
+                          by->node->id);
+        } else if (standing == CLAIM_SHARED) {
+            conflicts_add(&ov->conflicts,
+                          "endpoint \"%s\": address %s in segment \"%s\" is "
+                          "in several endpoints' allowed_pairs; shared "
+                          "addresses are not served by this version",
+                          e->node->id, format_ip(&c->ip, ip), e->segment->id);
+        }
+    }
+}
+
+static void
+report_plug(struct overlay *ov, const struct endpoint *e)
+{
+    const char *id = e->node->id;
+    size_t n_plugged;
+    const struct vm_port *port = attachments_find(&ov->attachments, id,
+                                                  &n_plugged);
+    struct conflicts *c = &ov->conflicts;
+
+    if (strcmp(e->host->id, ov->host)) {
+        if (port) {
+            conflicts_add(c, "endpoint \"%s\": plugged here as %s, but the "
+                          "inventory places it on host \"%s\"; not served "
+                          "here", id, port->name, e->host->id);
+        }
+        return;
+    }
+    if (!port) {
+        conflicts_add(c, "endpoint \"%s\": placed on this host, but not "
+                      "plugged: no active interface of the bridge has "
+                      "external_ids:iface-id=%s and an ofport", id, id);
+        return;
+    }
+    if (n_plugged > 1) {
+        conflicts_add(c, "endpoint \"%s\": plugged %"PRIuSIZE" times; served "
+                      "at %s only", id, n_plugged, port->name);
+    }
+    if (port->has_mac && !eth_addr_equals(port->mac, e->mac)) {
+        conflicts_add(c, "endpoint \"%s\": interface %s has "
+                      "external_ids:attached-mac="ETH_ADDR_FMT", but the "
+                      "endpoint's MAC is "ETH_ADDR_FMT"; not served", id,
+                      port->name, ETH_ADDR_ARGS(port->mac),
+                      ETH_ADDR_ARGS(e->mac));
+    }
+}
+
+/* The ports that carry the endpoint's id are to be reported on again. */
+static void
+mark_ports(struct overlay *ov, const char *id)
+{
+    size_t n;
+    const struct vm_port *port = attachments_find(&ov->attachments, id, &n);
+
+    if (port) {
+        sset_add(&ov->dirty_ports, port->name);
+    }
+}
+
+void
+overlay_report_endpoint(struct overlay *ov, const struct endpoint_node *node)
+{
+    const struct endpoint *e = node->endpoint, *by;
+    struct conflicts *c = &ov->conflicts;
+
+    conflicts_begin(c);
+    if (e) {
+        switch (inventory_endpoint_standing(ov->inventory, e, &by)) {
+        case ENDPOINT_UNKNOWN_SEGMENT:
+            conflicts_add(c, "endpoint \"%s\": its segment \"%s\" is not in "
+                          "the inventory; not served", node->id,
+                          e->segment->id);
+            break;
+        case ENDPOINT_UNKNOWN_HOST:
+            conflicts_add(c, "endpoint \"%s\": its host \"%s\" is not in the "
+                          "inventory; not served", node->id, e->host->id);
+            break;
+        case ENDPOINT_MAC_TAKEN:
+            conflicts_add(c, "endpoint \"%s\": its MAC "ETH_ADDR_FMT" in "
+                          "segment \"%s\" belongs to endpoint \"%s\", whose "
+                          "id is lower; not served", node->id,
+                          ETH_ADDR_ARGS(e->mac), e->segment->id,
+                          by->node->id);
+            break;
+        case ENDPOINT_SEGMENT_REFUSED:
+            break;              /* Reported with the segment. */
+        case ENDPOINT_SERVED:
+            report_claims(ov, e);
+            report_plug(ov, e);
+            break;
+        default:
+            OVS_NOT_REACHED();
+        }
+    }
+    end(ov, "endpoint", node->id);
+    mark_ports(ov, node->id);
+}
+
+void
+overlay_report_port(struct overlay *ov, const char *name)
+{
+    const struct vm_port *port = attachments_find_port(&ov->attachments, name);
+
+    conflicts_begin(&ov->conflicts);
+    if (port && port->ofport && port->active) {
+        const struct endpoint_node *node
+            = inventory_find_endpoint(ov->inventory, port->iface_id);
+
+        if (!node || !node->endpoint) {
+            conflicts_add(&ov->conflicts, "interface %s: its iface-id \"%s\" "
+                          "is no endpoint of the inventory; not served", name,
+                          port->iface_id);
+        }
+    }
+    end(ov, "port", name);
+}
+
+/* Segments and routers. */
+
+static bool
+has_dhcp(const struct segment_object *o)
+{
+    for (size_t i = 0; i < o->n_subnets; i++) {
+        if (o->subnets[i].dhcp) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void
+overlay_report_segment(struct overlay *ov, const struct segment_node *segment)
+{
+    struct conflicts *c = &ov->conflicts;
+    const struct segment_node *by;
+
+    conflicts_begin(c);
+    switch (inventory_segment_standing(ov->inventory, segment, &by)) {
+    case SEGMENT_VNI_TAKEN:
+        conflicts_add(c, "segment \"%s\": its VNI %"PRIu32" belongs to "
+                      "segment \"%s\", whose id is lower; not served",
+                      segment->id, segment->object.vni, by->id);
+        break;
+    case SEGMENT_SERVED:
+        if (segment->object.multicast == POLICY_SNOOP) {
+            conflicts_add(c, "segment \"%s\": \"multicast\": \"snoop\" is not "
+                          "served by this version and works like \"drop\"",
+                          segment->id);
+        }
+        if (has_dhcp(&segment->object)) {
+            conflicts_add(c, "segment \"%s\": \"dhcp\" of its subnets is not "
+                          "served by this version", segment->id);
+        }
+        break;
+    case SEGMENT_UNKNOWN:
+        break;
+    default:
+        OVS_NOT_REACHED();
+    }
+    end(ov, "segment", segment->id);
+}
+
+void
+overlay_report_routers(struct overlay *ov)
+{
+    size_t n;
+    const struct router_node **routers
+        = inventory_sorted_routers(ov->inventory, &n);
+
+    conflicts_begin(&ov->conflicts);
+    for (size_t i = 0; i < n; i++) {
+        conflicts_add(&ov->conflicts, "router \"%s\": routers are not served "
+                      "by this version", routers[i]->id);
+    }
+    end(ov, "routers", "");
+    free(routers);
+}
+
+/* Hosts. */
+
+void
+overlay_report_host(struct overlay *ov, const struct host_node *host)
+{
+    char ip[INET6_ADDRSTRLEN];
+
+    conflicts_begin(&ov->conflicts);
+    for (size_t i = 0; i < host->n_addresses; i++) {
+        const struct host_address *a = &host->addresses[i];
+        const struct host_node *by;
+
+        if (!inventory_address_is_served(ov->inventory, a, &by)) {
+            conflicts_add(&ov->conflicts, "host \"%s\": its %s address %s "
+                          "belongs to host \"%s\", whose id is lower; not "
+                          "used", host->id, encap_to_string(a->tunnel.type),
+                          format_ip(&a->tunnel.ip, ip), by->id);
+        }
+    }
+    end(ov, "host", host->id);
+    if (ov->host && !strcmp(host->id, ov->host)) {
+        overlay_report_own_host(ov);
+    }
+}
+
+/* Where the inventory and the settings disagree about this host, the peers go
+ * by the inventory. */
+static void
+report_own_address(struct overlay *ov, const struct host_tunnel *t)
+{
+    int family = IN6_IS_ADDR_V4MAPPED(&t->ip) ? 0 : 1;
+    char theirs[INET6_ADDRSTRLEN], ours[INET6_ADDRSTRLEN];
+
+    if (ov->settings.has_local[family]
+        && !ipv6_addr_equals(&ov->settings.local[family], &t->ip)) {
+        conflicts_add(&ov->conflicts, "this host \"%s\": the inventory gives "
+                      "its %s address as %s, where peers send to, but "
+                      "vtepd-encap-ip is %s", ov->host,
+                      encap_to_string(t->type), format_ip(&t->ip, theirs),
+                      format_ip(&ov->settings.local[family], ours));
+    }
+}
+
+void
+overlay_report_own_host(struct overlay *ov)
+{
+    const struct host_node *self = inventory_find_host(ov->inventory,
+                                                       ov->host);
+
+    conflicts_begin(&ov->conflicts);
+    if (!self || !self->known) {
+        if (inventory_last_list(ov->inventory)) {
+            conflicts_add(&ov->conflicts, "this host \"%s\" is not in the "
+                          "inventory: what vtepd-encap-type and "
+                          "vtepd-encap-ip say is used, but peers may not "
+                          "know it", ov->host);
+        }
+    } else {
+        for (size_t i = 0; i < self->n_addresses; i++) {
+            report_own_address(ov, &self->addresses[i].tunnel);
+        }
+    }
+    end(ov, "self", "");
+}
+
+/* Links. */
+
+static const char *
+no_tunnel_reason(enum no_tunnel reason)
+{
+    switch (reason) {
+    case NO_PEER_ADDRESS:
+        return "it has no tunnel address of its own in the inventory";
+    case NO_OWN_ADDRESS:
+        return "this host has no tunnel address of its own in the inventory";
+    case NO_COMMON_TYPE:
+        return "there is no encapsulation that both ends offer";
+    case NO_COMMON_FAMILY:
+        return "one end's address is IPv4, the other's IPv6";
+    case TUNNEL_OK:
+    default:
+        OVS_NOT_REACHED();
+    }
+}
+
+void
+overlay_report_link(struct overlay *ov, const struct link *link, bool gone)
+{
+    struct tunnel_key key;
+    enum no_tunnel reason;
+
+    conflicts_begin(&ov->conflicts);
+    if (!gone && link->n_users && !link->tunnel) {
+        reason = overlay_choose_tunnel(ov, link->peer, link->forced,
+                                       link->vni, &key);
+        if (link->forced != ENCAP_NONE) {
+            conflicts_add(&ov->conflicts, "host \"%s\": no tunnel for "
+                          "segments forced to %s: %s", link->peer->id,
+                          encap_to_string(link->forced),
+                          no_tunnel_reason(reason));
+        } else {
+            conflicts_add(&ov->conflicts, "host \"%s\": no tunnel: %s",
+                          link->peer->id, no_tunnel_reason(reason));
+        }
+    }
+
+    char *subject = xasprintf("%d %s %s", link->forced, link->peer->id,
+                              link->segment ? link->segment->id : "");
+    end(ov, "link", subject);
+    free(subject);
+}

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef VTEPD_OVERLAY_H
+#define VTEPD_OVERLAY_H 1
+
+/* The decision: given this inventory and these ports, which tunnels, groups
+ * and flows must exist?
+ *
+ * Works incrementally: overlay_run() looks again at whatever was touched since
+ * the last time and tells a sink the difference.  One diff path serves every
+ * kind of change: what an object's record should be is computed from scratch
+ * and compared with the record it has.  So any history of changes ends where
+ * computing from nothing ends.
+ *
+ * Words:
+ *   link    the way to a peer: an OpenFlow group of type indirect, which the
+ *           flows of the endpoints there name.  In flow mode a link serves
+ *           all segments with the same forced encapsulation (or none), in
+ *           segment mode one segment.
+ *   tunnel  the port that a link's group leads to.  A link that changes its
+ *           tunnel keeps the old one until the new one has an ofport.
+ *
+ * No I/O, no clock, no log.  Time is in ms, from any monotonic origin. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/flow-spec.h"
+#include "core/inventory.h"
+#include "core/port.h"
+#include "core/tunnel-spec.h"
+
+struct attachments;
+struct conflicts;
+
+struct overlay_settings {
+    const char *host;           /* This host's id. */
+    bool has_local[2];          /* Is there an address for... */
+    struct in6_addr local[2];   /* ...IPv4 [0], IPv6 [1]. */
+    enum encap types[3];        /* Where the inventory lacks this host. */
+    size_t n_types;
+    bool segment_key;           /* tunnel-key=segment? */
+    bool bfd;
+    long long int linger;       /* In ms. */
+};
+
+/* Receives what is to change.  Values are valid during the call. */
+struct overlay_sink {
+    void *aux;
+
+    /* A flow to add (or replace), or to delete. */
+    void (*flow)(void *aux, const struct flow_entry *, bool add);
+
+    /* Group 'group' must lead to 'ofport' (0: nowhere, drop). */
+    void (*group)(void *aux, uint32_t group, uint32_t ofport);
+    void (*group_deleted)(void *aux, uint32_t group);
+
+    void (*tunnel_wanted)(void *aux, const struct tunnel_spec *);
+    void (*tunnel_unwanted)(void *aux, const struct tunnel_key *);
+
+    /* The flows of the endpoint plugged into interface 'port' were handed to
+     * flow() just now; or there are none any more. */
+    void (*port_served)(void *aux, const char *port, bool served);
+};
+
+struct overlay;
+
+/* 'inventory' and 'sink' must outlive the overlay. */
+struct overlay *overlay_create(struct inventory *inventory,
+                               const struct overlay_sink *sink);
+void overlay_destroy(struct overlay *);
+
+/* Sets or changes the settings (copied). */
+void overlay_configure(struct overlay *, const struct overlay_settings *);
+
+/* A change of a port: 'old' NULL: new, 'new' NULL: gone. */
+void overlay_vm_port_changed(struct overlay *, const struct vm_port *old,
+                             const struct vm_port *new);
+void overlay_tunnel_port_changed(struct overlay *,
+                                 const struct tunnel_port *old,
+                                 const struct tunnel_port *new);
+
+/* Looks at what was touched and tells the sink, beginning at most 'max_work'
+ * new endpoints.  Returns true if nothing is left to do.
+ *
+ * Within one run no record changes twice, so a sink that sends all deletions
+ * of flows first, then all additions, ends with what is wanted.  It must not
+ * mix two runs. */
+bool overlay_run(struct overlay *, long long int now, size_t max_work);
+
+/* When to call overlay_run() again though nothing was touched, or
+ * LLONG_MAX. */
+long long int overlay_next_time(const struct overlay *);
+
+/* All that the sink was told and that stands: every flow, every group. */
+void overlay_for_each_flow(const struct overlay *, flow_cb *, void *aux);
+typedef void overlay_group_cb(uint32_t group, uint32_t ofport, void *aux);
+void overlay_for_each_group(const struct overlay *, overlay_group_cb *,
+                            void *aux);
+
+/* For reports. */
+
+struct attachments *overlay_attachments(struct overlay *);
+struct conflicts *overlay_conflicts(struct overlay *);
+
+/* The record that is installed for an endpoint or NULL. */
+const struct endpoint_record *overlay_endpoint_record(
+    const struct endpoint_node *);
+
+/* A live segment's local endpoints and peers. */
+struct live_segment_info {
+    size_t n_plugged;           /* Endpoints plugged here. */
+    size_t n_local;             /* Of them, served here. */
+    size_t n_peers;             /* Peers with an endpoint in it. */
+};
+bool overlay_segment_info(const struct segment_node *,
+                          struct live_segment_info *);
+
+struct overlay_tunnel {
+    struct tunnel_key key;
+    const char *peer;           /* Host id, "" if not known. */
+    const char *segment;        /* In segment mode, else NULL. */
+    uint32_t group;             /* 0: none. */
+    const char *name;           /* Port's name, NULL while there is none. */
+    uint32_t ofport;            /* 0: none. */
+    const char *error;          /* Interface.error or NULL. */
+    const char *bfd_state;      /* Or NULL. */
+    size_t n_users;             /* Endpoints and segments that need it. */
+    long long int expires;      /* When it goes; LLONG_MAX: needed. */
+};
+typedef void overlay_tunnel_cb(const struct overlay_tunnel *, void *aux);
+void overlay_for_each_tunnel(const struct overlay *, overlay_tunnel_cb *,
+                             void *aux);
+
+/* Number of endpoints with flows in the switch, of flows' groups, and of
+ * tunnels wanted. */
+struct overlay_counts {
+    size_t n_installed, n_local, n_live_segments, n_groups, n_tunnels;
+};
+void overlay_get_counts(const struct overlay *, struct overlay_counts *);
+
+#endif /* overlay.h */

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "openflow/installed-flows.h"
+
+#include <stdlib.h>
+
+#include "flow.h"
+#include "hash.h"
+#include "openvswitch/ofp-actions.h"
+#include "openvswitch/ofp-flow.h"
+#include "openvswitch/ofp-group.h"
+#include "openvswitch/ofpbuf.h"
+#include "util.h"
+
+void
+installed_flows_init(struct installed_flows *in)
+{
+    hmap_init(&in->flows);
+    hmap_init(&in->groups);
+}
+
+static void
+free_flow(struct installed_flows *in, struct installed_flow *f)
+{
+    hmap_remove(&in->flows, &f->node);
+    minimatch_destroy(&f->match);
+    free(f);
+}
+
+void
+installed_flows_clear(struct installed_flows *in)
+{
+    struct installed_flow *f;
+    HMAP_FOR_EACH_SAFE (f, node, &in->flows) {
+        free_flow(in, f);
+    }
+    struct installed_group *g;
+    HMAP_FOR_EACH_POP (g, node, &in->groups) {
+        free(g);
+    }
+}
+
+void
+installed_flows_destroy(struct installed_flows *in)
+{
+    installed_flows_clear(in);
+    hmap_destroy(&in->flows);
+    hmap_destroy(&in->groups);
+}
+
+/* All of the actions except from which OpenFlow form they were decoded. */
+static uint32_t
+hash_actions(const struct ofpact *actions, size_t len)
+{
+    const struct ofpact *a;
+    uint32_t hash = 0;
+
+    OFPACT_FOR_EACH (a, actions, len) {
+        hash = hash_2words(hash, a->type);
+        hash = hash_bytes(a + 1, a->len - sizeof *a, hash);
+    }
+    return hash;
+}
+
+static uint32_t
+hash_flow(uint8_t table, uint16_t priority, const struct match *match)
+{
+    return match_hash(match, table << 16 | priority);
+}
+
+bool
+installed_flows_read_flows(struct installed_flows *in, struct ofpbuf *reply)
+{
+    struct ofpbuf actions;
+    int error;
+
+    ofpbuf_init(&actions, 0);
+    for (;;) {
+        struct ofputil_flow_stats fs;
+
+        error = ofputil_decode_flow_stats_reply(&fs, reply, false, &actions);
+        if (error) {
+            break;
+        }
+
+        struct installed_flow *f = xmalloc(sizeof *f);
+        f->table = fs.table_id;
+        f->priority = fs.priority;
+        f->cookie = ntohll(fs.cookie);
+        f->actions_hash = hash_actions(fs.ofpacts, fs.ofpacts_len);
+        f->actions_len = fs.ofpacts_len;
+        minimatch_init(&f->match, &fs.match);
+        hmap_insert(&in->flows, &f->node,
+                    hash_flow(fs.table_id, fs.priority, &fs.match));
+    }
+    ofpbuf_uninit(&actions);
+    return error == EOF;
+}
+
+/* Is the group one that leads to a single port or nowhere? */
+static bool
+decode_bucket(const struct ofputil_group_desc *gd, uint32_t *ofport)
+{
+    if (gd->type != OFPGT11_INDIRECT || ovs_list_size(&gd->buckets) != 1) {
+        return false;
+    }
+
+    const struct ofputil_bucket *b = ofputil_bucket_list_front(&gd->buckets);
+    *ofport = 0;
+    if (!b->ofpacts_len) {
+        return true;
+    }
+    if (b->ofpacts->type != OFPACT_OUTPUT
+        || ofpact_next(b->ofpacts)
+           != ofpact_end(b->ofpacts, b->ofpacts_len)) {
+        return false;
+    }
+    *ofport = ofp_to_u16(ofpact_get_OUTPUT(b->ofpacts)->port);
+    return true;
+}
+
+bool
+installed_flows_read_groups(struct installed_flows *in, struct ofpbuf *reply,
+                            int ofp_version)
+{
+    for (;;) {
+        struct ofputil_group_desc gd;
+        int error = ofputil_decode_group_desc_reply(&gd, reply, ofp_version);
+
+        if (error) {
+            return error == EOF;
+        }
+
+        struct installed_group *g = xzalloc(sizeof *g);
+        g->group = gd.group_id;
+        g->ours = decode_bucket(&gd, &g->ofport);
+        hmap_insert(&in->groups, &g->node, hash_int(g->group, 0));
+        ofputil_uninit_group_desc(&gd);
+    }
+}
+
+bool
+installed_flows_take_flow(struct installed_flows *in,
+                          const struct flow_entry *e)
+{
+    uint32_t hash = hash_flow(e->table, e->priority, &e->match);
+    struct installed_flow *f;
+
+    HMAP_FOR_EACH_WITH_HASH (f, node, hash, &in->flows) {
+        struct match match;
+
+        if (f->table != e->table || f->priority != e->priority) {
+            continue;
+        }
+        minimatch_expand(&f->match, &match);
+        if (match_equal(&match, &e->match)) {
+            bool same = f->cookie == e->cookie
+                        && f->actions_len == e->actions.size
+                        && f->actions_hash == hash_actions(e->actions.data,
+                                                           e->actions.size);
+
+            free_flow(in, f);
+            return same;
+        }
+    }
+    return false;
+}
+
+bool
+installed_flows_take_group(struct installed_flows *in, uint32_t group,
+                           uint32_t ofport)
+{
+    struct installed_group *g;
+
+    HMAP_FOR_EACH_WITH_HASH (g, node, hash_int(group, 0), &in->groups) {
+        if (g->group == group) {
+            bool same = g->ours && g->ofport == ofport;
+
+            hmap_remove(&in->groups, &g->node);
+            free(g);
+            return same;
+        }
+    }
+    return false;
+}
+
+void
+installed_flow_get(const struct installed_flow *f, struct flow_entry *e)
+{
+    e->table = f->table;
+    e->priority = f->priority;
+    e->cookie = f->cookie;
+    minimatch_expand(&f->match, &e->match);
+    ofpbuf_use_const(&e->actions, NULL, 0);
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef VTEPD_SWITCH_SESSION_H
+#define VTEPD_SWITCH_SESSION_H 1
+
+/* The one seam to the bridge's flow and group tables, by OpenFlow.
+ *
+ *                 connected            both dumps whole
+ *   DISCONNECTED ───────────> READING ─────────────────> READ
+ *        ^                     ^                          │ sync_begin()
+ *        │ connection lost     │ error, or resync()       v ... sync_end()
+ *        └──(from any)         └───────────────────── SYNCED
+ *
+ *   DISCONNECTED  no connection; tried again within tens of milliseconds,
+ *                 because after a restart of ovs-vswitchd a longer back-off is
+ *                 most of the outage.
+ *   READING       the installed flows and groups are being read.
+ *   READ          they are known: the owner says what should be there, between
+ *                 sync_begin() and sync_end(), and the difference is sent.
+ *   SYNCED        changes are sent as they come.
+ *
+ * All changes up to a flush() go in one bundle, atomically: groups, then
+ * deletions, then additions, then deletions of groups.  A bundle that fails
+ * leads to READING again: what is there is read rather than guessed.
+ *
+ * Every flow and group of the bridge is ours: what is not wanted is deleted.
+ * Never blocks. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/flow-spec.h"
+
+struct switch_session;
+
+enum switch_state {
+    SWITCH_DISCONNECTED,
+    SWITCH_READING,
+    SWITCH_READ,
+    SWITCH_SYNCED,
+};
+const char *switch_state_to_string(enum switch_state);
+
+struct switch_session *switch_session_create(void);
+void switch_session_destroy(struct switch_session *);
+
+/* Speaks to 'target' ("unix:RUNDIR/BRIDGE.mgmt") from now on; NULL: to
+ * none. */
+void switch_session_set_target(struct switch_session *, const char *target);
+
+void switch_session_run(struct switch_session *);
+void switch_session_wait(struct switch_session *);
+
+enum switch_state switch_session_get_state(const struct switch_session *);
+
+/* Reads everything again, from SYNCED. */
+void switch_session_resync(struct switch_session *);
+
+/* In READ: says all that should be there.  sync_end() queues the
+ * difference. */
+void switch_session_sync_begin(struct switch_session *);
+void switch_session_sync_flow(struct switch_session *,
+                              const struct flow_entry *);
+void switch_session_sync_group(struct switch_session *, uint32_t group,
+                               uint32_t ofport);
+struct sync_result {
+    size_t n_flows_wanted, n_flows_added, n_flows_deleted;
+    size_t n_groups_wanted, n_groups_changed, n_groups_deleted;
+};
+void switch_session_sync_end(struct switch_session *, struct sync_result *);
+
+/* In SYNCED: queues a change. */
+void switch_session_flow(struct switch_session *, const struct flow_entry *,
+                         bool add);
+void switch_session_group(struct switch_session *, uint32_t group,
+                          uint32_t ofport);
+void switch_session_group_deleted(struct switch_session *, uint32_t group);
+
+/* Sends what is queued as one bundle.  Returns its number, or that of the last
+ * one if nothing is queued. */
+uint64_t switch_session_flush(struct switch_session *);
+
+/* The number of the last bundle that the switch has applied. */
+uint64_t switch_session_applied(const struct switch_session *);
+
+/* Should the owner hold back further changes for now? */
+bool switch_session_is_busy(const struct switch_session *);
+
+/* For vtepd/status. */
+struct switch_session_status {
+    enum switch_state state;
+    const char *target;         /* Or NULL. */
+    const char *version;        /* Of OpenFlow, or NULL. */
+    uint64_t n_bundles, n_flow_mods, n_group_mods, n_failed, n_connections;
+};
+void switch_session_get_status(const struct switch_session *,
+                               struct switch_session_status *);
+
+#endif /* switch-session.h */

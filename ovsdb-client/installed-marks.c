@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "ovsdb-client/installed-marks.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "hash.h"
+#include "openvswitch/hmap.h"
+#include "openvswitch/list.h"
+#include "openvswitch/poll-loop.h"
+#include "openvswitch/vlog.h"
+#include "ovsdb-client/repair-limit.h"
+#include "ovsdb-client/switch-rows.h"
+#include "ovsdb-client/txn-notes.h"
+#include "smap.h"
+#include "timeval.h"
+#include "util.h"
+
+VLOG_DEFINE_THIS_MODULE(installed_marks);
+
+static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(30, 30);
+
+enum { REFUSED_HOLD = 5000 };   /* ms. */
+
+/* A wanted mark, in one of the lists 'dirty', 'in_flight' and 'held' or, while
+ * the row is as wanted, in none. */
+struct mark {
+    struct hmap_node node;      /* In 'marks', by 'name'. */
+    struct ovs_list queue_node;
+    enum { SETTLED, DIRTY, IN_FLIGHT, HELD } state;
+    char *name;
+    bool installed;
+    struct repair_limit writes;
+    long long int hold_until;   /* HELD: ms. */
+};
+
+struct installed_marks {
+    const struct switch_rows *rows;
+    struct hmap marks;          /* Contains struct mark. */
+    struct ovs_list dirty;
+    struct ovs_list in_flight;
+    struct ovs_list held;
+};
+
+struct installed_marks *
+installed_marks_create(const struct switch_rows *rows)
+{
+    struct installed_marks *marks = xmalloc(sizeof *marks);
+
+    marks->rows = rows;
+    hmap_init(&marks->marks);
+    ovs_list_init(&marks->dirty);
+    ovs_list_init(&marks->in_flight);
+    ovs_list_init(&marks->held);
+    return marks;
+}
+
+static void
+mark_destroy(struct installed_marks *marks, struct mark *mark)
+{
+    hmap_remove(&marks->marks, &mark->node);
+    ovs_list_remove(&mark->queue_node);
+    free(mark->name);
+    free(mark);
+}
+
+void
+installed_marks_destroy(struct installed_marks *marks)
+{
+    if (marks) {
+        struct mark *mark;
+
+        HMAP_FOR_EACH_SAFE (mark, node, &marks->marks) {
+            mark_destroy(marks, mark);
+        }
+        hmap_destroy(&marks->marks);
+        free(marks);
+    }
+}
+
+static struct mark *
+mark_find(const struct installed_marks *marks, const char *name)
+{
+    struct mark *mark;
+
+    HMAP_FOR_EACH_WITH_HASH (mark, node, hash_string(name, 0),
+                             &marks->marks) {
+        if (!strcmp(mark->name, name)) {
+            return mark;
+        }
+    }
+    return NULL;
+}
+
+static void
+mark_set_dirty(struct installed_marks *marks, struct mark *mark)
+{
+    ovs_list_remove(&mark->queue_node);
+    ovs_list_push_back(&marks->dirty, &mark->queue_node);
+    mark->state = DIRTY;
+}
+
+static void
+mark_hold(struct installed_marks *marks, struct mark *mark, int msec)
+{
+    ovs_list_remove(&mark->queue_node);
+    ovs_list_push_back(&marks->held, &mark->queue_node);
+    mark->state = HELD;
+    mark->hold_until = time_msec() + msec;
+}
+
+void
+installed_marks_set(struct installed_marks *marks, const char *name,
+                    bool installed)
+{
+    struct mark *mark = mark_find(marks, name);
+
+    if (!mark) {
+        mark = xzalloc(sizeof *mark);
+        mark->name = xstrdup(name);
+        ovs_list_init(&mark->queue_node);
+        hmap_insert(&marks->marks, &mark->node, hash_string(name, 0));
+    } else if (mark->installed == installed) {
+        return;
+    }
+
+    mark->installed = installed;
+    mark->writes.n = 0;
+    if (mark->state != IN_FLIGHT) {
+        mark_set_dirty(marks, mark);
+    }
+}
+
+void
+installed_marks_row_changed(struct installed_marks *marks, const char *name)
+{
+    struct mark *mark = mark_find(marks, name);
+
+    if (mark && mark->state == SETTLED) {
+        mark_set_dirty(marks, mark);
+    }
+}
+
+/* Returns true if 'mark' had to be written. */
+static bool
+mark_write(const struct mark *mark, const struct ovsrec_interface *interface,
+           struct txn_notes *notes)
+{
+    const char *have = smap_get(&interface->external_ids, "vtepd-installed");
+
+    if (mark->installed && (!have || strcmp(have, "true"))) {
+        ovsrec_interface_update_external_ids_setkey(
+            interface, "vtepd-installed", "true");
+        txn_notes_add(notes, NOTE_MARK, "interface %s", mark->name);
+        return true;
+    } else if (!mark->installed && have) {
+        ovsrec_interface_update_external_ids_delkey(interface,
+                                                    "vtepd-installed");
+        txn_notes_add(notes, NOTE_UNMARK, "interface %s", mark->name);
+        return true;
+    }
+    return false;
+}
+
+/* Composes the first dirty mark, which leaves that list.  Returns true if
+ * there was anything to write. */
+static bool
+compose_first(struct installed_marks *marks, struct txn_notes *notes)
+{
+    struct mark *mark = CONTAINER_OF(ovs_list_front(&marks->dirty),
+                                     struct mark, queue_node);
+    const struct ovsrec_interface *interface
+        = switch_rows_interface(marks->rows, mark->name);
+
+    if (!interface) {
+        mark_destroy(marks, mark);
+        return false;
+    }
+    if (repair_limit_is_reached(&mark->writes, time_msec())) {
+        VLOG_WARN_RL(&rl, "interface %s: somebody else changes "
+                     "external_ids:vtepd-installed again and again; left "
+                     "alone for %d seconds", mark->name,
+                     REPAIR_LIMIT_HOLD / 1000);
+        mark_hold(marks, mark, REPAIR_LIMIT_HOLD);
+        return false;
+    }
+
+    ovs_list_remove(&mark->queue_node);
+    if (mark_write(mark, interface, notes)) {
+        ovs_list_push_back(&marks->in_flight, &mark->queue_node);
+        mark->state = IN_FLIGHT;
+        return true;
+    }
+    ovs_list_init(&mark->queue_node);
+    mark->state = SETTLED;
+    return false;
+}
+
+size_t
+installed_marks_compose(struct installed_marks *marks, size_t budget,
+                        struct txn_notes *notes)
+{
+    const long long int now = time_msec();
+    struct mark *mark;
+    size_t n = 0;
+
+    LIST_FOR_EACH_SAFE (mark, queue_node, &marks->held) {
+        if (now >= mark->hold_until) {
+            mark_set_dirty(marks, mark);
+        }
+    }
+    while (n < budget && !ovs_list_is_empty(&marks->dirty)) {
+        n += compose_first(marks, notes);
+    }
+    return n;
+}
+
+void
+installed_marks_finish(struct installed_marks *marks, bool committed,
+                       const char *error, bool alone)
+{
+    while (!ovs_list_is_empty(&marks->in_flight)) {
+        struct mark *mark = CONTAINER_OF(ovs_list_front(&marks->in_flight),
+                                         struct mark, queue_node);
+
+        if (committed) {
+            repair_limit_count(&mark->writes, time_msec());
+        }
+        if (error && alone) {
+            mark_hold(marks, mark, REFUSED_HOLD);
+        } else {
+            mark_set_dirty(marks, mark);
+        }
+    }
+}
+
+void
+installed_marks_wait(const struct installed_marks *marks)
+{
+    const struct mark *mark;
+
+    LIST_FOR_EACH (mark, queue_node, &marks->held) {
+        poll_timer_wait_until(mark->hold_until);
+    }
+}

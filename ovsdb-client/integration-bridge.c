@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "ovsdb-client/integration-bridge.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "openvswitch/poll-loop.h"
+#include "openvswitch/vlog.h"
+#include "ovsdb-client/ovsdb-client.h"
+#include "ovsdb-client/repair-limit.h"
+#include "ovsdb-client/switch-rows.h"
+#include "ovsdb-client/txn-notes.h"
+#include "smap.h"
+#include "timeval.h"
+#include "util.h"
+
+VLOG_DEFINE_THIS_MODULE(integration_bridge);
+
+static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(30, 30);
+
+enum { REFUSED_HOLD = 5000 };   /* ms. */
+
+/* What an operator should know about the bridge, each told once. */
+enum bridge_problem {
+    NAME_TAKEN = 1 << 0,        /* By a port on another bridge. */
+    NOT_SECURE = 1 << 1,        /* Floods when its flows are lost. */
+    OTHER_DATAPATH = 1 << 2,    /* Not the datapath type configured. */
+};
+
+struct integration_bridge {
+    const struct switch_rows *rows;
+    char *owner;                /* NULL until configured. */
+    char *name;
+    char *datapath_type;        /* NULL: any. */
+    const struct ovsdb_table_name *tables;
+    size_t n_tables;
+
+    bool dirty;                 /* Want or rows changed. */
+    bool in_flight;
+    long long int hold_until;   /* ms. */
+    struct repair_limit writes;
+    unsigned int problems;      /* Those told. */
+};
+
+struct integration_bridge *
+integration_bridge_create(const struct switch_rows *rows)
+{
+    struct integration_bridge *ib = xzalloc(sizeof *ib);
+
+    ib->rows = rows;
+    return ib;
+}
+
+void
+integration_bridge_destroy(struct integration_bridge *ib)
+{
+    if (ib) {
+        free(ib->owner);
+        free(ib->name);
+        free(ib->datapath_type);
+        free(ib);
+    }
+}
+
+static void
+want_changed(struct integration_bridge *ib)
+{
+    ib->dirty = true;
+    ib->hold_until = 0;
+    ib->writes.n = 0;
+}
+
+void
+integration_bridge_configure(struct integration_bridge *ib,
+                             const struct ovsdb_client_config *config)
+{
+    free(ib->owner);
+    ib->owner = xstrdup(config->owner);
+    free(ib->name);
+    ib->name = xstrdup(config->bridge);
+    free(ib->datapath_type);
+    ib->datapath_type = nullable_xstrdup(config->datapath_type);
+    ib->problems = 0;
+    want_changed(ib);
+}
+
+void
+integration_bridge_set_table_names(struct integration_bridge *ib,
+                                   const struct ovsdb_table_name *names,
+                                   size_t n)
+{
+    ib->tables = names;
+    ib->n_tables = n;
+    want_changed(ib);
+}
+
+void
+integration_bridge_run(struct integration_bridge *ib)
+{
+    const struct ovsdb_idl *idl = ib->rows->idl;
+
+    ib->dirty |= (ovsrec_bridge_track_get_first(idl)
+                  || ovsrec_flow_table_track_get_first(idl)
+                  || ovsrec_open_vswitch_track_get_first(idl));
+}
+
+const struct ovsrec_bridge *
+integration_bridge_row(const struct integration_bridge *ib)
+{
+    return ib->name ? switch_rows_bridge(ib->rows, ib->name) : NULL;
+}
+
+/* Returns true if 'problem', which is there if 'is_there', must be told. */
+static bool
+problem_is_new(struct integration_bridge *ib, enum bridge_problem problem,
+               bool is_there)
+{
+    bool is_new = is_there && !(ib->problems & problem);
+
+    ib->problems = is_there ? ib->problems | problem : ib->problems & ~problem;
+    return is_new;
+}
+
+/* As "ovs-vsctl add-br" would, with the local port that every bridge has. */
+static void
+insert_bridge(struct integration_bridge *ib,
+              const struct ovsrec_open_vswitch *root,
+              struct ovsdb_idl_txn *txn)
+{
+    struct ovsrec_interface *interface = ovsrec_interface_insert(txn);
+    struct ovsrec_bridge *bridge = ovsrec_bridge_insert(txn);
+    struct ovsrec_port *port = ovsrec_port_insert(txn);
+    const struct smap other_config = SMAP_CONST1(&other_config,
+                                                 "disable-in-band", "true");
+    const struct smap external_ids = SMAP_CONST1(&external_ids,
+                                                 "vtepd-owner", ib->owner);
+
+    ovsrec_interface_set_name(interface, ib->name);
+    ovsrec_interface_set_type(interface, "internal");
+    ovsrec_port_set_name(port, ib->name);
+    ovsrec_port_set_interfaces(port, &interface, 1);
+    ovsrec_bridge_set_name(bridge, ib->name);
+    ovsrec_bridge_set_ports(bridge, &port, 1);
+    ovsrec_bridge_set_fail_mode(bridge, "secure");
+    ovsrec_bridge_set_other_config(bridge, &other_config);
+    ovsrec_bridge_set_external_ids(bridge, &external_ids);
+    if (ib->datapath_type) {
+        ovsrec_bridge_set_datapath_type(bridge, ib->datapath_type);
+    }
+    ovsrec_open_vswitch_update_bridges_addvalue(root, bridge);
+}
+
+static bool
+create_bridge(struct integration_bridge *ib,
+              const struct ovsrec_open_vswitch *root,
+              struct ovsdb_idl_txn *txn, struct txn_notes *notes)
+{
+    bool taken = (switch_rows_port(ib->rows, ib->name)
+                  || switch_rows_interface(ib->rows, ib->name));
+
+    if (problem_is_new(ib, NAME_TAKEN, taken)) {
+        VLOG_WARN("bridge %s cannot be made: another bridge has a port of "
+                  "that name", ib->name);
+    }
+    if (!taken) {
+        insert_bridge(ib, root, txn);
+        txn_notes_add(notes, NOTE_ADD, "bridge %s", ib->name);
+    }
+    return !taken;
+}
+
+static bool
+is_secure(const struct ovsrec_bridge *bridge)
+{
+    return bridge->fail_mode && !strcmp(bridge->fail_mode, "secure");
+}
+
+/* True if the bridge has another datapath type than the one configured.  An
+ * empty type stands for "system". */
+static bool
+datapath_type_differs(const struct integration_bridge *ib,
+                      const struct ovsrec_bridge *bridge)
+{
+    const char *have = bridge->datapath_type;
+    const char *want = ib->datapath_type;
+
+    return (want && strcmp(*have ? have : "system",
+                           *want ? want : "system"));
+}
+
+/* Repairs a bridge that we made. */
+static bool
+repair_bridge(struct integration_bridge *ib,
+              const struct ovsrec_bridge *bridge, struct txn_notes *notes)
+{
+    bool changed = false;
+
+    if (!is_secure(bridge)) {
+        ovsrec_bridge_set_fail_mode(bridge, "secure");
+        changed = true;
+    }
+    if (!smap_get_bool(&bridge->other_config, "disable-in-band", false)) {
+        ovsrec_bridge_update_other_config_setkey(bridge, "disable-in-band",
+                                                 "true");
+        changed = true;
+    }
+    if (datapath_type_differs(ib, bridge)) {
+        ovsrec_bridge_set_datapath_type(bridge, ib->datapath_type);
+        changed = true;
+    }
+    if (changed) {
+        txn_notes_add(notes, NOTE_CHANGE, "bridge %s", bridge->name);
+    }
+    return changed;
+}
+
+/* Says what is wrong with a bridge that somebody else made. */
+static void
+report_bridge(struct integration_bridge *ib,
+              const struct ovsrec_bridge *bridge)
+{
+    if (problem_is_new(ib, NOT_SECURE, !is_secure(bridge))) {
+        VLOG_WARN("bridge %s, which is not ours, forwards like a plain "
+                  "switch when it has no flows; \"ovs-vsctl set-fail-mode %s "
+                  "secure\" prevents that", bridge->name, bridge->name);
+    }
+    if (problem_is_new(ib, OTHER_DATAPATH,
+                       datapath_type_differs(ib, bridge))) {
+        VLOG_WARN("bridge %s, which is not ours, has datapath_type \"%s\", "
+                  "not \"%s\" as configured; \"ovs-vsctl set bridge %s "
+                  "datapath_type=%s\" changes it", bridge->name,
+                  bridge->datapath_type, ib->datapath_type, bridge->name,
+                  ib->datapath_type);
+    }
+}
+
+static const struct ovsdb_table_name *
+find_table_name(const struct integration_bridge *ib, int64_t table_id)
+{
+    for (size_t i = 0; i < ib->n_tables; i++) {
+        if (ib->tables[i].table_id == table_id) {
+            return &ib->tables[i];
+        }
+    }
+    return NULL;
+}
+
+static const struct ovsrec_flow_table *
+find_table_row(const struct ovsrec_bridge *bridge, int64_t table_id)
+{
+    for (size_t i = 0; i < bridge->n_flow_tables; i++) {
+        if (bridge->key_flow_tables[i] == table_id) {
+            return bridge->value_flow_tables[i];
+        }
+    }
+    return NULL;
+}
+
+static void
+insert_table(const struct integration_bridge *ib,
+             const struct ovsrec_bridge *bridge,
+             const struct ovsdb_table_name *table, struct ovsdb_idl_txn *txn)
+{
+    const struct smap external_ids = SMAP_CONST1(&external_ids,
+                                                 "vtepd-owner", ib->owner);
+    struct ovsrec_flow_table *row = ovsrec_flow_table_insert(txn);
+
+    ovsrec_flow_table_set_name(row, table->name);
+    ovsrec_flow_table_set_external_ids(row, &external_ids);
+    ovsrec_bridge_update_flow_tables_setkey(bridge, table->table_id, row);
+}
+
+/* Names the tables that nobody else has a row for. */
+static bool
+write_table_names(const struct integration_bridge *ib,
+                  const struct ovsrec_bridge *bridge,
+                  struct ovsdb_idl_txn *txn, struct txn_notes *notes)
+{
+    bool changed = false;
+
+    for (size_t i = 0; i < ib->n_tables; i++) {
+        const struct ovsdb_table_name *table = &ib->tables[i];
+        const struct ovsrec_flow_table *row = find_table_row(
+            bridge, table->table_id);
+
+        if (!row) {
+            insert_table(ib, bridge, table, txn);
+            changed = true;
+        } else if (switch_rows_owned_by(&row->external_ids, ib->owner)
+                   && (!row->name || strcmp(row->name, table->name))) {
+            ovsrec_flow_table_set_name(row, table->name);
+            changed = true;
+        }
+    }
+
+    for (size_t i = 0; i < bridge->n_flow_tables; i++) {
+        const struct ovsrec_flow_table *row = bridge->value_flow_tables[i];
+
+        if (switch_rows_owned_by(&row->external_ids, ib->owner)
+            && !find_table_name(ib, bridge->key_flow_tables[i])) {
+            ovsrec_bridge_update_flow_tables_delkey(
+                bridge, bridge->key_flow_tables[i]);
+            changed = true;
+        }
+    }
+
+    if (changed) {
+        txn_notes_add(notes, NOTE_NAME, "the OpenFlow tables of bridge %s",
+                      bridge->name);
+    }
+    return changed;
+}
+
+static bool
+has_only_local_port(const struct ovsrec_bridge *bridge)
+{
+    return (bridge->n_ports == 0
+            || (bridge->n_ports == 1
+                && !strcmp(bridge->ports[0]->name, bridge->name)));
+}
+
+/* Deletes bridges that we made, under another configuration. */
+static bool
+delete_old_bridges(const struct integration_bridge *ib,
+                   const struct ovsrec_open_vswitch *root,
+                   struct txn_notes *notes)
+{
+    const struct ovsrec_bridge *bridge;
+    bool changed = false;
+
+    OVSREC_BRIDGE_FOR_EACH (bridge, ib->rows->idl) {
+        if (strcmp(bridge->name, ib->name)
+            && switch_rows_owned_by(&bridge->external_ids, ib->owner)
+            && has_only_local_port(bridge)) {
+            ovsrec_open_vswitch_update_bridges_delvalue(root, bridge);
+            txn_notes_add(notes, NOTE_REMOVE, "bridge %s, which is not used "
+                          "any more", bridge->name);
+            changed = true;
+        }
+    }
+    return changed;
+}
+
+/* Compares and writes.  Ports and table names follow in the transaction after
+ * the one that makes the bridge. */
+static bool
+compose(struct integration_bridge *ib, struct ovsdb_idl_txn *txn,
+        struct txn_notes *notes)
+{
+    const struct ovsrec_open_vswitch *root
+        = ovsrec_open_vswitch_first(ib->rows->idl);
+    const struct ovsrec_bridge *bridge = integration_bridge_row(ib);
+    bool changed = false;
+
+    if (!root) {
+        VLOG_INFO_RL(&rl, "the database has no Open_vSwitch row yet: waiting "
+                     "for Open vSwitch to be set up");
+        return false;
+    } else if (!bridge) {
+        return create_bridge(ib, root, txn, notes);
+    }
+
+    if (switch_rows_owned_by(&bridge->external_ids, ib->owner)) {
+        changed = repair_bridge(ib, bridge, notes);
+    } else {
+        report_bridge(ib, bridge);
+    }
+    changed |= write_table_names(ib, bridge, txn, notes);
+    changed |= delete_old_bridges(ib, root, notes);
+    return changed;
+}
+
+size_t
+integration_bridge_compose(struct integration_bridge *ib,
+                           struct ovsdb_idl_txn *txn,
+                           struct txn_notes *notes)
+{
+    const long long int now = time_msec();
+
+    if (!ib->dirty || now < ib->hold_until) {
+        return 0;
+    }
+    if (repair_limit_is_reached(&ib->writes, now)) {
+        VLOG_WARN_RL(&rl, "bridge %s: somebody else changes it again and "
+                     "again; left alone for %d seconds", ib->name,
+                     REPAIR_LIMIT_HOLD / 1000);
+        ib->hold_until = now + REPAIR_LIMIT_HOLD;
+        return 0;
+    }
+    ib->dirty = false;
+    ib->in_flight = compose(ib, txn, notes);
+    return ib->in_flight;
+}
+
+void
+integration_bridge_finish(struct integration_bridge *ib, bool committed,
+                          const char *error, bool alone)
+{
+    if (!ib->in_flight) {
+        return;
+    }
+
+    ib->in_flight = false;
+    ib->dirty = true;
+    if (committed) {
+        repair_limit_count(&ib->writes, time_msec());
+    } else if (error && alone) {
+        ib->hold_until = time_msec() + REFUSED_HOLD;
+    }
+}
+
+void
+integration_bridge_wait(const struct integration_bridge *ib)
+{
+    if (ib->dirty) {
+        poll_timer_wait_until(ib->hold_until);
+    }
+}

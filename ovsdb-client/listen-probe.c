@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "ovsdb-client/listen-probe.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "openvswitch/poll-loop.h"
+#include "socket-util.h"
+#include "util.h"
+
+/* All in ms. */
+enum {
+    FAST_INTERVAL = 50,         /* Between tries, for... */
+    FAST_PERIOD = 60000,        /* ...this long after the connection broke. */
+    SLOW_INTERVAL = 1000,       /* Between tries, after that. */
+    CONNECT_TIME = 1000,        /* For the IDL, once somebody listens. */
+};
+
+struct listen_probe {
+    char *path;
+    long long int lost;         /* Connection lost when, LLONG_MAX: it is not,
+                                 * in ms. */
+    long long int next;         /* Next try, ms. */
+};
+
+struct listen_probe *
+listen_probe_create(const char *remote)
+{
+    if (strncmp(remote, "unix:", 5) || strchr(remote, ',')) {
+        return NULL;
+    }
+
+    struct listen_probe *probe = xmalloc(sizeof *probe);
+    probe->path = xstrdup(remote + 5);
+    probe->lost = LLONG_MAX;
+    probe->next = LLONG_MAX;
+    return probe;
+}
+
+void
+listen_probe_destroy(struct listen_probe *probe)
+{
+    if (probe) {
+        free(probe->path);
+        free(probe);
+    }
+}
+
+static bool
+somebody_listens(const char *path)
+{
+    int fd = make_unix_socket(SOCK_STREAM, true, NULL, path);
+
+    if (fd >= 0) {
+        close(fd);
+        return true;
+    }
+    return fd == -EAGAIN;       /* Its backlog is full: it is there. */
+}
+
+bool
+listen_probe_run(struct listen_probe *probe, bool connected,
+                 long long int now)
+{
+    if (!probe) {
+        return false;
+    } else if (connected) {
+        probe->lost = probe->next = LLONG_MAX;
+        return false;
+    } else if (probe->lost == LLONG_MAX) {
+        /* The IDL's own first attempt has a moment to succeed. */
+        probe->lost = now;
+        probe->next = now + FAST_INTERVAL;
+        return false;
+    } else if (now < probe->next) {
+        return false;
+    }
+
+    bool found = somebody_listens(probe->path);
+    probe->next = now + (found ? CONNECT_TIME
+                         : now - probe->lost < FAST_PERIOD ? FAST_INTERVAL
+                         : SLOW_INTERVAL);
+    return found;
+}
+
+void
+listen_probe_wait(const struct listen_probe *probe)
+{
+    if (probe && probe->next != LLONG_MAX) {
+        poll_timer_wait_until(probe->next);
+    }
+}

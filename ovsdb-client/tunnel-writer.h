@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef VTEPD_TUNNEL_WRITER_H
+#define VTEPD_TUNNEL_WRITER_H 1
+
+/* Writes tunnel ports within one open transaction: creates, repairs, moves and
+ * removes them, and notes what it did.  Which port that is to happen to is
+ * for tunnel-ports.h to decide. */
+
+#include <stdbool.h>
+
+#include "ovsdb-client/port-numbers.h"
+
+struct ovsdb_idl_txn;
+struct ovsrec_bridge;
+struct port_monitor;
+struct switch_rows;
+struct tunnel_key;
+struct tunnel_spec;
+struct txn_notes;
+
+struct tunnel_writer {
+    const struct switch_rows *rows;
+    const struct port_monitor *monitor;
+    const char *owner;
+    struct ovsdb_idl_txn *txn;
+    const struct ovsrec_bridge *bridge;     /* Where tunnel ports belong. */
+    struct txn_notes *notes;
+    struct port_numbers numbers;
+};
+
+enum name_use {
+    NAME_FREE,
+    NAME_OURS,                  /* The port of that name is an owned one. */
+    NAME_FOREIGN,
+};
+
+/* Says whose the name of a port is.  An Interface row from which somebody
+ * took our label is still ours if its Port row has it. */
+enum name_use tunnel_writer_name_use(const struct tunnel_writer *,
+                                     const char *name);
+
+/* Creates a port 'name', which must be free. */
+void tunnel_writer_create(struct tunnel_writer *, const char *name,
+                          const struct tunnel_spec *);
+
+/* Makes the port 'name' what 'spec' says, and puts it on the right bridge.
+ * Returns true if anything had to be written. */
+bool tunnel_writer_update(struct tunnel_writer *, const char *name,
+                          const struct tunnel_spec *);
+
+/* Removes the port 'name', a tunnel with 'key' or, if that is NULL, one that
+ * makes no sense.  Returns false if it is not there. */
+bool tunnel_writer_remove(struct tunnel_writer *, const char *name,
+                          const struct tunnel_key *key);
+
+#endif /* tunnel-writer.h */

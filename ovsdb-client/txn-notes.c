@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "ovsdb-client/txn-notes.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include "openvswitch/dynamic-string.h"
+#include "openvswitch/vlog.h"
+#include "util.h"
+
+VLOG_DEFINE_THIS_MODULE(txn_notes);
+
+/* Notes that a summary spells out. */
+enum { SUMMARY_MAX = 5 };
+
+struct note {
+    enum note_verb verb;
+    char *what;
+};
+
+static const struct {
+    const char *doing;
+    const char *done;
+    enum vlog_level level;
+} verbs[] = {
+    [NOTE_ADD] = { "adding", "added", VLL_INFO },
+    [NOTE_CHANGE] = { "changing", "changed", VLL_INFO },
+    [NOTE_MOVE] = { "moving", "moved", VLL_INFO },
+    [NOTE_REMOVE] = { "removing", "removed", VLL_INFO },
+    [NOTE_NAME] = { "naming", "named", VLL_INFO },
+    [NOTE_MARK] = { "marking as installed", "marked as installed", VLL_DBG },
+    [NOTE_UNMARK] = { "marking as not installed", "marked as not installed",
+                      VLL_DBG },
+};
+
+void
+txn_notes_init(struct txn_notes *notes)
+{
+    *notes = (struct txn_notes) { .notes = NULL };
+}
+
+void
+txn_notes_destroy(struct txn_notes *notes)
+{
+    txn_notes_clear(notes);
+    free(notes->notes);
+}
+
+void
+txn_notes_clear(struct txn_notes *notes)
+{
+    for (size_t i = 0; i < notes->n; i++) {
+        free(notes->notes[i].what);
+    }
+    notes->n = 0;
+}
+
+void
+txn_notes_add(struct txn_notes *notes, enum note_verb verb,
+              const char *format, ...)
+{
+    va_list args;
+
+    if (notes->n >= notes->allocated) {
+        notes->notes = x2nrealloc(notes->notes, &notes->allocated,
+                                  sizeof *notes->notes);
+    }
+    va_start(args, format);
+    notes->notes[notes->n++] = (struct note) {
+        .verb = verb,
+        .what = xvasprintf(format, args),
+    };
+    va_end(args);
+}
+
+char *
+txn_notes_summary(const struct txn_notes *notes)
+{
+    struct ds s = DS_EMPTY_INITIALIZER;
+
+    for (size_t i = 0; i < MIN(notes->n, SUMMARY_MAX); i++) {
+        ds_put_format(&s, "%s%s %s", i ? ", " : "",
+                      verbs[notes->notes[i].verb].doing,
+                      notes->notes[i].what);
+    }
+    if (notes->n > SUMMARY_MAX) {
+        ds_put_format(&s, " and %"PRIuSIZE" more", notes->n - SUMMARY_MAX);
+    }
+    return ds_steal_cstr(&s);
+}
+
+void
+txn_notes_log(const struct txn_notes *notes)
+{
+    for (size_t i = 0; i < notes->n; i++) {
+        const struct note *note = &notes->notes[i];
+
+        VLOG(verbs[note->verb].level, "%s %s", verbs[note->verb].done,
+             note->what);
+    }
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef VTEPD_TXN_NOTES_H
+#define VTEPD_TXN_NOTES_H 1
+
+/* What a transaction does, in words: for its comment, which ovsdb-server
+ * keeps in the database's log, for vtepd's own log once it is committed, and
+ * to say what was refused. */
+
+#include <stddef.h>
+
+#include "compiler.h"
+
+enum note_verb {
+    NOTE_ADD,
+    NOTE_CHANGE,
+    NOTE_MOVE,
+    NOTE_REMOVE,
+    NOTE_NAME,
+    NOTE_MARK,
+    NOTE_UNMARK,
+};
+
+struct note;
+
+struct txn_notes {
+    struct note *notes;
+    size_t n;
+    size_t allocated;
+};
+
+void txn_notes_init(struct txn_notes *);
+void txn_notes_destroy(struct txn_notes *);
+void txn_notes_clear(struct txn_notes *);
+
+/* Adds that the transaction does 'verb' to what 'format' names. */
+void txn_notes_add(struct txn_notes *, enum note_verb verb,
+                   const char *format, ...) OVS_PRINTF_FORMAT(3, 4);
+
+/* "adding tunnel ... to ..., removing ... and 97 more": of bounded length.
+ * The caller must free it. */
+char *txn_notes_summary(const struct txn_notes *);
+
+/* One line for each note, now that it is done. */
+void txn_notes_log(const struct txn_notes *);
+
+#endif /* txn-notes.h */

@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A virtual machine: a namespace with eth0, whose other end is a port of a
+hypervisor's integration bridge, set up there as nova would."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import cloud, frames
+from .frames import Frame
+from .hypervisor import INTEGRATION_BRIDGE, Hypervisor
+from .netns import Namespace
+from .processes import Daemon, wait_until
+
+# Fits into 1500 bytes with the largest overhead: Geneve or VXLAN over IPv6.
+MTU = 1400
+PACKET_OUTGOING = 4
+
+
+@dataclass(frozen=True)
+class PingResult:
+    sent: int
+    received: int
+    duplicates: int
+
+    @property
+    def lost(self) -> int:
+        return self.sent - self.received
+
+    @classmethod
+    def parse(cls, text: str) -> PingResult:
+        found = re.search(r"(\d+) packets transmitted, (\d+) received"
+                          r"(?:, \+(\d+) duplicates)?", text)
+        if not found:
+            return cls(0, 0, 0)
+        return cls(*(int(number or 0) for number in found.groups()))
+
+
+class RawPort:
+    """eth0 of a VM, for whole Ethernet frames."""
+
+    def __init__(self, sock: socket.socket):
+        self._sock = sock
+
+    def send(self, *raw: bytes) -> None:
+        for frame in raw:
+            self._sock.send(frame)
+
+    def receive_until(self, is_last: Callable[[Frame], object],
+                      timeout: float = 10) -> list[Frame]:
+        """All frames that came in, up to the first that 'is_last'.
+
+        Fails when none comes in time.  What must not arrive is shown by
+        sending it before something that does: see what came before that."""
+        seen: list[Frame] = []
+        deadline = time.monotonic() + timeout
+        while True:
+            self._sock.settimeout(max(0.001, deadline - time.monotonic()))
+            try:
+                raw, address = self._sock.recvfrom(65535)
+            except (TimeoutError, BlockingIOError):
+                raise TimeoutError(f"no such frame in {timeout:g} s, only"
+                                   f" {seen}") from None
+            if address[2] == PACKET_OUTGOING:
+                continue
+            seen.append(frames.decode(raw))
+            if is_last(seen[-1]):
+                return seen
+
+
+class Vm:
+    def __init__(self, name: str, namespace: Namespace, folder: Path,
+                 segment: str, mac: str, ips: list[str]):
+        self.name = name            # Also the endpoint's id.
+        self.namespace = namespace
+        self.folder = folder
+        self.segment = segment
+        self.mac = mac
+        self.ips = ips
+        self.port = f"tap-{name}"[:15]      # On the hypervisor.
+        self.hypervisor: Hypervisor | None = None
+        self._end_at: Hypervisor | None = None
+
+    @property
+    def ipv4(self) -> str:
+        """The first address of its family; likewise 'ipv6'."""
+        return next(ip for ip in self.ips if ":" not in ip)
+
+    @property
+    def ipv6(self) -> str:
+        return next(ip for ip in self.ips if ":" in ip)
+
+    def endpoint(self, **members: object) -> dict:
+        """The inventory's object for this VM, where it is plugged now."""
+        host = self.hypervisor.name if self.hypervisor else ""
+        return {**cloud.endpoint(self.name, self.segment, host, self.mac,
+                                 self.ips), **members}
+
+    # Life.
+
+    def plug(self, hypervisor: Hypervisor, bridge: str = INTEGRATION_BRIDGE,
+             **external_ids: str) -> None:
+        """Connects eth0 to a hypervisor.  Waits for the OpenFlow port."""
+        if self._end_at is None:
+            self._create(hypervisor)
+        elif self._end_at is not hypervisor:
+            self._end_at.namespace.ip(f"link set {self.port} netns"
+                                      f" {hypervisor.namespace.name}")
+        self._end_at = self.hypervisor = hypervisor
+        hypervisor.namespace.ip(f"link set {self.port} up")
+        ids = {"iface-id": self.name, "attached-mac": self.mac,
+               "iface-status": "active", **external_ids}
+        hypervisor.vsctl(
+            "add-port", bridge, self.port, "--", "set", "interface", self.port,
+            *(f'external_ids:{key}="{value}"' for key, value in ids.items()))
+        wait_until(lambda: hypervisor.ofport(self.port),
+                   f"{self.name} has an OpenFlow port")
+
+    def unplug(self) -> None:
+        """Takes the port out of the bridge; the VM keeps its eth0."""
+        if self.hypervisor:
+            self.hypervisor.vsctl("--if-exists", "del-port", self.port)
+            self.hypervisor = None
+
+    def move(self, hypervisor: Hypervisor) -> None:
+        """What a live migration does: the same VM, on another hypervisor."""
+        self.unplug()
+        self.plug(hypervisor)
+
+    def is_installed(self) -> bool:
+        """Has vtepd marked the port as having its flows?"""
+        assert self.hypervisor is not None
+        return bool(self.hypervisor.rows(
+            "Interface", f"name={self.port}",
+            "external_ids:vtepd-installed=true", columns="name"))
+
+    def _create(self, hypervisor: Hypervisor) -> None:
+        ns = self.namespace
+        ns.create()
+        ns.ip(f"link add eth0 address {self.mac} mtu {MTU} type veth"
+              f" peer name {self.port} mtu {MTU}"
+              f" netns {hypervisor.namespace.name}")
+        # The user space switch does not complete unfinished checksums.
+        ns.run(["ethtool", "-K", "eth0", "tx", "off"])
+        for name, value in (("disable_ipv6", "0"), ("accept_dad", "0"),
+                            ("router_solicitations", "0")):
+            ns.sysctl(f"net/ipv6/conf/eth0/{name}", value)
+        for family in ("ipv4", "ipv6"):
+            # A lost ARP request is repeated after 0.1 s instead of 1 s.
+            ns.sysctl(f"net/{family}/neigh/eth0/retrans_time_ms", "100")
+        ns.ip("link set eth0 up", *map(self._add_address, self.ips))
+
+    @staticmethod
+    def _add_address(address: str) -> str:
+        return (f"addr add {address}/64 dev eth0 nodad" if ":" in address
+                else f"addr add {address}/24 dev eth0")
+
+    # What it does.
+
+    def run(self, *argv: str, check: bool = True, timeout: float = 60) -> str:
+        return self.namespace.run(argv, check=check, timeout=timeout)
+
+    def daemon(self, *argv: str) -> Daemon:
+        """A program that runs on in the VM, its output in a file."""
+        output = self.folder / f"{self.name}-{Path(argv[0]).name}.out"
+        output.unlink(missing_ok=True)
+        return self.namespace.daemon(f"{argv[0]} in {self.name}", argv, output)
+
+    def ping(self, target: str, count: int = 1, interval: float = 0.01,
+             wait: float = 1) -> PingResult:
+        return PingResult.parse(self.run(
+            "ping", "-n", "-q", "-c", str(count), "-i", str(interval), "-W",
+            str(wait), target, check=False))
+
+    def reaches(self, target: str) -> bool:
+        return self.ping(target).received == 1
+
+    def wait_reaches(self, target: str, timeout: float = 15) -> None:
+        """Pings until an answer comes.  (The first packet of a new tunnel is
+        lost while the underlay asks for the peer's MAC.)"""
+        wait_until(lambda: self.ping(target, wait=0.3),
+                   f"{self.name} reaches {target}", timeout,
+                   until=lambda result: result.received == 1)
+
+    @contextlib.contextmanager
+    def pinging(self, target: str, interval: float = 0.01
+                ) -> Iterator[Callable[[], PingResult]]:
+        """Pings all the time; the function that 'with' gives ends it and
+        says how it went."""
+        daemon = self.daemon("ping", "-n", "-i", str(interval), target)
+
+        def finish() -> PingResult:
+            daemon.stop(signal.SIGINT)
+            return PingResult.parse(daemon.said())
+
+        daemon.wait_ready(lambda: "icmp_seq=" in daemon.said())
+        try:
+            yield finish
+        finally:
+            daemon.stop(signal.SIGINT)
+
+    @contextlib.contextmanager
+    def raw(self) -> Iterator[RawPort]:
+        with contextlib.closing(self.namespace.packet_socket("eth0")) as sock:
+            yield RawPort(sock)
+
+    def forget_neighbours(self) -> None:
+        """Empties the ARP and ND caches."""
+        self.namespace.ip("neigh flush all nud all")
+
+    def neighbour(self, address: str) -> str:
+        """What the VM knows of an address: "lladdr 02:... REACHABLE"."""
+        return self.namespace.ip(f"neigh show {address}").strip()

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Nothing of one segment is ever seen in another, nor by the switch."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+from lab import frames
+from lab.processes import wait_until
+from lab.vm import Vm
+from scene import Scene, broadcast, echo, heard
+
+HYPERVISORS = 2
+
+
+def two_of_one_number(scene: Scene) -> tuple[Vm, Vm, Vm, Vm]:
+    """VXLAN 77 and GRE 77, with the same MACs and the same addresses."""
+    policies = dict.fromkeys(("broadcast", "multicast", "unknown_unicast"),
+                             "replicate")
+    scene.segment("blue", 77, encap="vxlan", **policies)
+    scene.segment("green", 77, encap="gre", **policies)
+    macs = {1: "02:00:00:01:00:01", 2: "02:00:00:01:00:02"}
+    vms = [scene.vm(f"{name}{n}", segment, f"hv{n}", mac=macs[n])
+           for name, segment in (("v", "blue"), ("g", "green"))
+           for n in (1, 2)]
+    v1, v2, g1, g2 = vms
+    scene.connect(v1, v2)
+    scene.connect(g1, g2)
+    return v1, v2, g1, g2
+
+
+@pytest.mark.parametrize("key", ["flow", "segment"])
+def test_gre_77_and_vxlan_77(scene: Scene, key: str) -> None:
+    scene.settings(tunnel_key=key)
+    v1, v2, g1, g2 = two_of_one_number(scene)
+    for source, target, other, encap in ((v1, v2, g2, "vxlan"),
+                                         (g1, g2, v2, "gre")):
+        sent = [echo(source, target, ident=5), broadcast(source, 33)]
+        with scene.lab.capture() as wire, other.raw() as elsewhere:
+            assert [got.raw for got in heard(source, sent, target)] == sent
+            # What the other segment's VM of the same address hears is what
+            # its own neighbour sends, afterwards.
+            mark = echo(g1 if other is g2 else v1, other, ident=0x5050)
+            with (g1 if other is g2 else v1).raw() as port:
+                port.send(mark)
+            assert [got.raw for got in elsewhere.receive_until(
+                lambda got: got.raw == mark)] == [mark]
+        assert {(copy.encap, copy.key) for frame in sent
+                for copy in wire.select(inner=frame)} == {(encap, 77)}
+
+
+@pytest.mark.parametrize("key", ["flow", "segment"])
+def test_forged_tunnel_packet_of_an_unknown_segment(scene: Scene, key: str
+                                                    ) -> None:
+    """A packet on the fabric whose VNI is of no live segment here is dropped
+    and counted; so is one that is for no VM here."""
+    scene.settings(tunnel_key=key)
+    scene.segment("blue", 77)
+    a = scene.vm("a", "blue", "hv1")
+    b = scene.vm("b", "blue", "hv2")
+    scene.connect(a, b)
+    hv1, hv2 = scene.hv["hv1"], scene.hv["hv2"]
+
+    def forged(vni: int, inner: bytes) -> bytes:
+        vxlan = struct.pack("!II", 0x08000000, vni << 8) + inner
+        return frames.ether(
+            f"02:aa:00:00:00:{hv2.number:02x}",
+            f"02:aa:00:00:00:{hv1.number:02x}", frames.ETH_IPV4,
+            frames.ipv4(hv1.ipv4, hv2.ipv4, frames.PROTO_UDP,
+                        frames.udp(hv1.ipv4, hv2.ipv4, 50000, 4789, vxlan)))
+
+    unknown_mac = echo(a, b, eth_dst="02:00:00:00:ff:ff")
+    with b.raw() as port, scene.lab.capture() as wire:
+        fabric = scene.lab.fabric.packet_socket("hv2")
+        with fabric:
+            fabric.send(forged(78, echo(a, b)))
+            fabric.send(forged(0, echo(a, b)))
+            fabric.send(forged(77, unknown_mac))
+            fabric.send(forged(77, broadcast(a)))
+            mark = echo(a, b, ident=0x4d4b)
+            fabric.send(forged(77, mark))
+        # Broadcasts are delivered whatever this side would send.
+        seen = port.receive_until(lambda frame: frame.raw == mark)
+        assert [frame.kind for frame in seen] == ["udp", "icmp"]
+    assert not wire.select(src="hv2", dst="hv2")
+
+
+def test_r28_same_mac_in_two_segments(scene: Scene) -> None:
+    mac, ips = "02:00:00:00:28:28", ["10.0.0.28", "fd00::28"]
+    scene.segment("blue", 77)
+    scene.segment("red", 78)
+    for segment in ("blue", "red"):
+        one = scene.vm(f"{segment}1", segment, "hv1", mac=mac, ips=ips)
+        two = scene.vm(f"{segment}2", segment, "hv2")
+        three = scene.vm(f"{segment}3", segment, "hv1")
+        scene.connect(one, two, three)
+
+
+def test_r72_guest_sends_vxlan(scene: Scene) -> None:
+    """A tunnel packet that a guest makes up is its own affair: it stays in
+    its segment, and no switch takes it for one of its own."""
+    scene.segment("blue", 77, unknown_unicast="replicate",
+                  broadcast="replicate")
+    scene.segment("red", 78)
+    a = scene.vm("a", "blue", "hv1")
+    b = scene.vm("b", "blue", "hv2")
+    victim = scene.vm("r", "red", "hv2")
+    friend = scene.vm("r1", "red", "hv1")
+    scene.connect(a, b)
+    scene.connect(friend, victim)
+    hv1, hv2 = scene.hv["hv1"], scene.hv["hv2"]
+
+    inner = echo(friend, victim)
+    vxlan = struct.pack("!II", 0x08000000, 78 << 8) + inner
+    gre = struct.pack("!HHI", 0x2000, 0x6558, 78) + inner
+
+    def guest(dst_mac: str, dst: str, proto: int, payload: bytes,
+              src: str = a.ipv4) -> bytes:
+        if proto == frames.PROTO_UDP:
+            payload = frames.udp(src, dst, 50000, 4789, payload)
+        return frames.ether(dst_mac, a.mac, frames.ETH_IPV4,
+                            frames.ipv4(src, dst, proto, payload))
+
+    switch_mac = f"02:aa:00:00:00:{hv2.number:02x}"
+    own_switch_mac = f"02:aa:00:00:00:{hv1.number:02x}"
+    made_up = [guest(mac, dst, proto, payload)
+               for mac, dst in ((b.mac, b.ipv4), (b.mac, hv2.ipv4),
+                                (switch_mac, hv2.ipv4),
+                                (own_switch_mac, hv1.ipv4),
+                                (frames.BROADCAST, hv2.ipv4))
+               for proto, payload in ((frames.PROTO_UDP, vxlan),
+                                      (frames.PROTO_GRE, gre))]
+    with victim.raw() as port:
+        arrived = heard(a, made_up, b)
+        mark = echo(friend, victim, ident=0x4d4b)
+        with friend.raw() as out:
+            out.send(mark)
+        assert [got.raw for got in port.receive_until(
+            lambda got: got.raw == mark)] == [mark]
+    # They are ordinary packets of blue, replicated where it replicates.
+    assert [got.raw for got in arrived] == made_up
+
+
+def test_r72_guest_sends_bfd(scene: Scene) -> None:
+    """BFD between switches stays up, whatever a guest claims; the guest's
+    own BFD reaches the guest it is for."""
+    scene.settings(bfd="true")
+    scene.segment("blue", 77)
+    a = scene.vm("a", "blue", "hv1")
+    b = scene.vm("b", "blue", "hv2")
+    scene.connect(a, b)
+
+    def sessions() -> list[dict]:
+        return [row["bfd_status"] for hypervisor in scene.hv.values()
+                for row in hypervisor.rows("Interface", "bfd:enable=true",
+                                           columns="bfd_status")]
+
+    before = wait_until(sessions, "both ends are up", 30,
+                        until=lambda rows: [row.get("state") for row in rows]
+                        == ["up", "up"])
+    # Version 1, state AdminDown, multiplier 3, no authentication.
+    control = struct.pack("!BBBBIIIII", 0x20, 0x00, 3, 24, 1, 0, 1000000,
+                          1000000, 0)
+    down = [frames.ether(b.mac, a.mac, frames.ETH_IPV4, frames.ipv4(
+                a.ipv4, dst, frames.PROTO_UDP,
+                frames.udp(a.ipv4, dst, 49152, 3784, control), ttl=255))
+            for dst in (b.ipv4, scene.hv["hv2"].ipv4, "169.254.1.0",
+                        "169.254.1.1")]
+    assert [got.raw for got in heard(a, down * 5, b)] == down * 5
+    after = sessions()
+    assert [row["state"] for row in after] == ["up", "up"]
+    assert [row.get("flap_count") for row in after] \
+        == [row.get("flap_count") for row in before]

@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: Apache-2.0
+"""vtepd and the switch it works on: bridges, OpenFlow ports, other people's
+ports, a second vtepd."""
+
+from __future__ import annotations
+
+from lab import cloud
+from lab.agent import Agent
+from lab.processes import wait_until
+from lab.vm import Vm
+from scene import Scene, echo, heard
+
+HYPERVISORS = 2
+
+
+def pair(scene: Scene) -> tuple[Vm, Vm]:
+    scene.segment("blue", 77)
+    a = scene.vm("a", "blue", "hv1")
+    b = scene.vm("b", "blue", "hv2")
+    scene.connect(a, b)
+    return a, b
+
+
+def test_bridge_is_made_and_secure(scene: Scene) -> None:
+    """The lab makes no integration bridge: vtepd did."""
+    bridge, = scene.hv["hv1"].rows("Bridge", "name=br-int")
+    assert bridge["fail_mode"] == "secure"
+    assert bridge["other_config"]["disable-in-band"] == "true"
+    assert bridge["datapath_type"] == "netdev"
+
+
+def test_foreign_ports_are_left_alone(scene: Scene) -> None:
+    hv1 = scene.hv["hv1"]
+    hv1.vsctl("add-port", "br-int", "their-tunnel", "--", "set", "interface",
+              "their-tunnel", "type=vxlan", "options:remote_ip=192.0.2.250",
+              "options:key=5", "external_ids:vtepd-peer=hv2",
+              "--", "add-port", "br-int", "vx-0123456789", "--", "set",
+              "interface", "vx-0123456789", "type=gre",
+              "options:remote_ip=192.0.2.251", "options:key=flow",
+              "external_ids:vtepd-owner=somebody-else",
+              "--", "add-port", "br-int", "their-port", "--", "set",
+              "interface", "their-port", "type=internal")
+    columns = "_uuid,name,type,options,external_ids"
+
+    def theirs() -> list[dict]:
+        return sorted((row for row in hv1.rows("Interface", columns=columns)
+                       if row["name"] in ("their-tunnel", "vx-0123456789",
+                                          "their-port")),
+                      key=lambda row: row["name"])
+
+    before = theirs()
+    assert len(before) == 3
+    a, b = pair(scene)
+    scene.delete("endpoint", "b")
+    scene.wait_peers("hv1")
+    scene.agents["hv1"].restart()
+    scene.settle("hv1")
+    assert theirs() == before
+    for row in before:
+        hv1.vsctl("del-port", row["name"])
+
+
+def test_r12_two_owners_on_one_switch(scene: Scene) -> None:
+    """Each touches its own rows only, and the other's tunnels live on."""
+    a, b = pair(scene)
+    hv1 = scene.hv["hv1"]
+    address = "192.0.2.121"
+    hv1.add_address(address)
+    second = Agent(hv1, scene.cloud.url, {
+        "host": "hv1b", "bridge": "br-two", "encap-ip": address,
+        "linger": "0"}, name="second")
+    second.start()
+    c = scene.lab.vm("c", "red", ["10.0.0.1", "fd00::1"])
+    try:
+        scene.segment("red", 78)
+        d = scene.vm("d", "red", "hv2", ips=["10.0.0.2", "fd00::2"])
+        wait_until(lambda: hv1.vsctl("br-exists", "br-two") == "",
+                   "br-two is there")
+        c.plug(hv1, bridge="br-two")
+        scene.put(cloud.host("hv1b", address), c.endpoint(host="hv1b"))
+        second.resync()
+        scene.connect(c, d)
+        scene.connect(a, b)
+        assert len(hv1.tunnels()) == len(hv1.tunnels("hv1b")) == 1
+        others = hv1.tunnels("hv1b")
+        others_flows = hv1.flows(bridge="br-two")
+        # Everything of the first goes, it restarts, it comes again.
+        scene.delete("endpoint", "b")
+        scene.wait_peers("hv1")
+        scene.agents["hv1"].restart()
+        scene.put(b.endpoint())
+        scene.connect(a, b)
+        assert hv1.tunnels("hv1b") == others
+        assert hv1.flows(bridge="br-two") == others_flows
+        assert c.ping(d.ipv4, count=5).received == 5
+    finally:
+        scene.lab.remove_vm(c)
+        wait_until(lambda: hv1.tunnels("hv1b"), "the second has no tunnel",
+                   until=lambda rows: not rows)
+        second.stop()
+        hv1.vsctl("--if-exists", "del-br", "br-two")
+        hv1.remove_address(address)
+
+
+def test_r13_bridge_is_renamed(scene: Scene) -> None:
+    """The setting changes while vtepd runs and the VMs' ports move: tunnels
+    and flows move too, nothing is left on the old bridge."""
+    a, b = pair(scene)
+    hv1 = scene.hv["hv1"]
+    scene.settings(scene.agents["hv1"], bridge="br-new")
+    wait_until(lambda: hv1.vsctl("br-exists", "br-new") == "",
+               "br-new is there")
+    a.unplug()
+    a.plug(hv1, bridge="br-new")
+    scene.connect(a, b)
+
+    def ours(bridge: str) -> list[str]:
+        names = {row["name"] for row in hv1.tunnels()}
+        return [port for port in hv1.vsctl("list-ports", bridge).split()
+                if port in names]
+
+    wait_until(lambda: ours("br-int"), "no tunnel on br-int",
+               until=lambda ports: not ports)
+    assert len(ours("br-new")) == 1
+    assert len(hv1.flows(bridge="br-new")) > 20
+    scene.settings(scene.agents["hv1"], bridge="br-int")
+    a.unplug()
+    a.plug(hv1)
+    scene.connect(a, b)
+    assert len(ours("br-int")) == 1 and ours("br-new") == []
+    hv1.vsctl("del-br", "br-new")
+
+
+def test_r29_port_gets_its_number_late(scene: Scene) -> None:
+    """The Interface row is there before the device is: no OpenFlow port, and
+    no failure; it is served as soon as there is one."""
+    a, b = pair(scene)
+    hv2 = scene.hv["hv2"]
+    hv2.namespace.ip(f"link set {b.port} down",
+                     f"link set {b.port} name elsewhere")
+    wait_until(lambda: hv2.ofport(b.port), "b has no OpenFlow port",
+               until=lambda number: number == 0)
+    wait_until(lambda: b.is_installed(), "b is not installed",
+               until=lambda installed: not installed)
+    assert scene.agents["hv2"].is_running()
+    hv2.namespace.ip(f"link set elsewhere name {b.port}",
+                     f"link set {b.port} up")
+    # Open vSwitch looks again when its configuration changes.
+    hv2.vsctl("set", "interface", b.port, "external_ids:looked=again")
+    wait_until(lambda: hv2.ofport(b.port), "b has an OpenFlow port")
+    scene.connect(a, b)
+
+
+def test_r30_port_number_changes(scene: Scene) -> None:
+    """Flows follow at once, port security too, and nothing is left on the
+    old number."""
+    a, b = pair(scene)
+    hv1 = scene.hv["hv1"]
+    old = hv1.ofport(a.port)
+    for number in (301, 302):
+        hv1.vsctl("set", "interface", a.port, f"ofport_request={number}")
+        wait_until(lambda: hv1.ofport(a.port), f"a is port {number}",
+                   until=lambda now: now == number)
+        scene.connect(a, b)
+        wait_until(lambda: [line for line in hv1.flows()
+                            if f"in_port={old}," in line
+                            or f"in_port={old} " in line
+                            or f"output:{old}" in line],
+                   f"nothing is left of port {old}",
+                   until=lambda lines: not lines)
+        spoof = echo(a, b, src="10.0.0.99")
+        assert heard(a, [spoof], b) == []
+        assert scene.wait_peers("hv1", "hv2")
+        old = number
+
+
+def test_r30_two_ports_swap_numbers(scene: Scene) -> None:
+    a, b = pair(scene)
+    c = scene.vm("c", "blue", "hv1")
+    scene.connect(a, b, c)
+    hv1 = scene.hv["hv1"]
+    first, second = hv1.ofport(a.port), hv1.ofport(c.port)
+    hv1.vsctl("set", "interface", a.port, f"ofport_request={second}", "--",
+              "set", "interface", c.port, f"ofport_request={first}")
+    wait_until(lambda: (hv1.ofport(a.port), hv1.ofport(c.port)),
+               "the numbers are swapped",
+               until=lambda now: now == (second, first))
+    scene.connect(a, b, c)
+    assert heard(a, [echo(a, b, src=c.ipv4)], b) == []
+
+
+def test_plugged_twice(scene: Scene) -> None:
+    """Two ports with one endpoint's id: reported, one serves it; the other
+    takes over when the first goes."""
+    a, b = pair(scene)
+    hv1 = scene.hv["hv1"]
+    offset = scene.agents["hv1"].log_size()
+    hv1.vsctl("add-port", "br-int", "zz-twin", "--", "set", "interface",
+              "zz-twin", "type=internal", f"external_ids:iface-id={a.name}",
+              f'external_ids:attached-mac="{a.mac}"')
+    wait_until(lambda: hv1.ofport("zz-twin"), "the twin is there")
+    scene.agents["hv1"].wait_logged("twice", offset)
+    assert a.ping(b.ipv4, count=3).received == 3
+    installed = ("external_ids:vtepd-installed=true",)
+    assert [row["name"] for row in hv1.rows("Interface", *installed)] \
+        == [a.port]
+    a.unplug()
+    wait_until(lambda: [row["name"] for row in hv1.rows("Interface",
+                                                        *installed)],
+               "the twin is served", until=lambda names: names == ["zz-twin"])
+    hv1.vsctl("del-port", "zz-twin")
+    a.plug(hv1)
+    scene.connect(a, b)
+
+
+def test_r71_switch_without_vtepd(scene: Scene) -> None:
+    """Without vtepd the switch goes on as it is, and floods nothing."""
+    a, b = pair(scene)
+    scene.agents["hv1"].stop()
+    try:
+        assert a.ping(b.ipv4, count=10).received == 10
+        scene.hv["hv1"].ofctl("del-flows", "br-int")
+        with scene.lab.capture() as wire:
+            assert a.ping(b.ipv4, count=3, wait=0.2).received == 0
+        assert not wire.select(src="hv1"), wire
+    finally:
+        scene.agents["hv1"].start()
+    scene.connect(a, b)

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# The unit tests.  unit_NAME names the objects that tests/unit/test-NAME.c is
+# linked with, besides libopenvswitch and cmocka, and the libraries that those
+# need.  What is not named is not there: the line proves what a module can do
+# without.
+
+unit_symbols := tests/unit/symbols-ovs.o -ljansson
+unit_tunnel-spec := agent/core/tunnel-spec.o agent/core/objects.o
+
+# How they are built; every test-NAME.c needs its line above.
+
+UNIT ?= $(patsubst tests/unit/test-%.c,%,$(wildcard tests/unit/test-*.c))
+UNIT_TESTS := $(UNIT:%=$(BUILD)/tests/unit/test-%)
+
+.PHONY: unit-tests
+unit-tests: $(UNIT_TESTS)
+
+objects_of = $(addprefix $(BUILD)/,$(filter %.o,$(unit_$(1))))
+
+.SECONDARY:
+.SECONDEXPANSION:
+$(BUILD)/tests/unit/test-%: $(BUILD)/tests/unit/test-%.o \
+        $$(call objects_of,$$*) $(OVS_LIB)
+	$(if $(filter undefined,$(origin unit_$*)),$(error \
+	    tests/unit/tests.mk has no line unit_$*))
+	$(call say,LINK)$(CC) $(ldflags) -o $@ $^ $(filter -l%,$(unit_$*)) \
+	    -lcmocka $(OVS_LIBS)
+
+$(UNIT_TESTS:%=%.o): | packages-check

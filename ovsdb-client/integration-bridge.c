@@ -43,6 +43,9 @@ struct integration_bridge {
     long long int hold_until;   /* ms. */
     struct repair_limit writes;
     unsigned int problems;      /* Those told. */
+
+    bool has_root;              /* Was there an Open_vSwitch row? */
+    bool exists;                /* Was there the bridge? */
 };
 
 struct integration_bridge *
@@ -101,10 +104,14 @@ void
 integration_bridge_run(struct integration_bridge *ib)
 {
     const struct ovsdb_idl *idl = ib->rows->idl;
+    const bool has_root = ovsrec_open_vswitch_first(idl) != NULL;
+    const bool exists = integration_bridge_row(ib) != NULL;
 
-    ib->dirty |= (ovsrec_bridge_track_get_first(idl)
-                  || ovsrec_flow_table_track_get_first(idl)
-                  || ovsrec_open_vswitch_track_get_first(idl));
+    ib->dirty |= (has_root != ib->has_root || exists != ib->exists
+                  || ovsrec_bridge_track_get_first(idl)
+                  || ovsrec_flow_table_track_get_first(idl));
+    ib->has_root = has_root;
+    ib->exists = exists;
 }
 
 const struct ovsrec_bridge *

@@ -59,8 +59,9 @@ struct ovsdb_client {
     struct installed_marks *marks;
     bool configured;
 
+    struct smap settings;       /* The Open_vSwitch row's external_ids. */
     unsigned int settings_seqno;
-    bool has_settings;
+    unsigned int idl_seqno;     /* When they were compared last. */
 
     struct ovsdb_idl_txn *txn;  /* In flight, or NULL. */
     struct txn_notes notes;     /* What 'txn' does. */
@@ -126,6 +127,7 @@ ovsdb_client_create(const char *remote,
     client->bridge = integration_bridge_create(&client->rows);
     client->tunnels = tunnel_ports_create(&client->rows, client->monitor);
     client->marks = installed_marks_create(&client->rows);
+    smap_init(&client->settings);
     txn_notes_init(&client->notes);
     client->budget = MAX_BUDGET;
     return client;
@@ -145,6 +147,7 @@ ovsdb_client_destroy(struct ovsdb_client *client)
         port_monitor_destroy(client->monitor);
         listen_probe_destroy(client->probe);
         ovsdb_idl_destroy(client->idl);
+        smap_destroy(&client->settings);
         free(client->last_error);
         free(client->remote);
         free(client);
@@ -170,18 +173,27 @@ reconnect_now(struct ovsdb_client *client)
     ovsdb_idl_set_probe_interval(client->idl, PROBE_INTERVAL);
 }
 
+/* Compares the settings with what they were.  (The IDL does not track a new
+ * row whose columns are all empty.) */
 static void
 run_settings(struct ovsdb_client *client)
 {
     const struct ovsrec_open_vswitch *root
         = ovsrec_open_vswitch_first(client->idl);
+    const unsigned int seqno = ovsdb_idl_get_seqno(client->idl);
 
-    if ((root != NULL) != client->has_settings
-        || (root && (ovsrec_open_vswitch_is_new(root)
-                     || ovsrec_open_vswitch_is_updated(
-                         root, OVSREC_OPEN_VSWITCH_COL_EXTERNAL_IDS)))) {
-        client->has_settings = root != NULL;
+    if (client->idl_seqno == seqno) {
+        return;
+    }
+    client->idl_seqno = seqno;
+
+    if (!root) {
+        client->settings_seqno += !smap_is_empty(&client->settings);
+        smap_clear(&client->settings);
+    } else if (!smap_equal(&client->settings, &root->external_ids)) {
         client->settings_seqno++;
+        smap_destroy(&client->settings);
+        smap_clone(&client->settings, &root->external_ids);
     }
 }
 
@@ -346,13 +358,8 @@ const struct smap *
 ovsdb_client_settings(const struct ovsdb_client *client,
                       unsigned int *seqnop)
 {
-    static const struct smap no_settings = SMAP_INITIALIZER(&no_settings);
-    const struct ovsrec_open_vswitch *root
-        = ovsrec_open_vswitch_first(client->idl);
-
     *seqnop = client->settings_seqno;
-    return (root ? &root->external_ids
-            : ovsdb_client_is_ready(client) ? &no_settings : NULL);
+    return ovsdb_client_is_ready(client) ? &client->settings : NULL;
 }
 
 void

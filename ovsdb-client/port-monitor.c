@@ -47,7 +47,6 @@ struct port_monitor {
     struct ovs_list dirty;      /* Contains struct iface; gone ones first. */
     unsigned int generation;
     bool look_at_all;           /* Configured anew. */
-    bool has_root;              /* The Open_vSwitch row was there. */
 };
 
 struct port_monitor *
@@ -207,16 +206,18 @@ walk_bridges(struct port_monitor *monitor)
 
 /* True if a whole snapshot of the database replaced what was there before:
  * the IDL then forgets which rows went.  The Open_vSwitch table has one row,
- * which shows as new, or is not there any more. */
+ * which shows as new, or is not there any more.  (The IDL does not track a new
+ * row whose columns are all empty; then there is no bridge.) */
 static bool
-snapshot_is_new(struct port_monitor *monitor)
+snapshot_is_new(const struct port_monitor *monitor)
 {
     const struct ovsrec_open_vswitch *root
         = ovsrec_open_vswitch_first(monitor->rows->idl);
-    const bool had_root = monitor->has_root;
 
-    monitor->has_root = root != NULL;
-    return root ? ovsrec_open_vswitch_is_new(root) : had_root;
+    if (!root || !root->n_bridges) {
+        return !hmap_is_empty(&monitor->ifaces);
+    }
+    return ovsrec_open_vswitch_is_new(root);
 }
 
 static bool

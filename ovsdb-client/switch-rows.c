@@ -30,6 +30,7 @@ switch_rows_init(struct switch_rows *rows, struct ovsdb_idl *idl)
         &ovsrec_interface_col_type,
         &ovsrec_interface_col_options,
         &ovsrec_interface_col_external_ids,
+        &ovsrec_interface_col_other_config,
         &ovsrec_interface_col_ofport,
         &ovsrec_interface_col_ofport_request,
         &ovsrec_interface_col_error,

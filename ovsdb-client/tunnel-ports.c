@@ -68,6 +68,8 @@ struct tunnel {
     long long int hold_until;   /* ms. */
     int backoff;                /* ms, 0: not refused lately. */
     struct repair_limit writes;
+    unsigned int n_retries;     /* Of a port that failed, 0: it works. */
+    bool retry;                 /* Held before the next one. */
 
     /* Want. */
     enum tunnel_want want;
@@ -208,6 +210,8 @@ tunnel_want_changed(struct tunnel_ports *ports, struct tunnel *tunnel)
 {
     tunnel->backoff = 0;
     tunnel->writes.n = 0;
+    tunnel->n_retries = 0;
+    tunnel->retry = false;
     if (tunnel->state == TUNNEL_HELD) {
         tunnel_set_state(ports, tunnel, TUNNEL_DIRTY);
     }
@@ -545,18 +549,20 @@ tunnel_choose_name(struct tunnel_writer *writer, struct tunnel_ports *ports,
  * do without. */
 static bool
 tunnel_make_port(struct tunnel_writer *writer, struct tunnel_ports *ports,
-                 struct tunnel *tunnel, const struct tunnel_spec *spec)
+                 struct tunnel *tunnel)
 {
     const struct owned_row *broken = tunnel_find_broken_row(ports, tunnel);
     char name[TUNNEL_NAME_SIZE];
+    struct tunnel_spec spec;
 
+    tunnel_get_spec(tunnel, &spec);
     if (broken) {
-        return tunnel_writer_update(writer, broken->name, spec);
+        return tunnel_writer_update(writer, broken->name, &spec, 0);
     }
 
     switch (tunnel_choose_name(writer, ports, tunnel, name)) {
     case NAME_FREE:
-        tunnel_writer_create(writer, name, spec);
+        tunnel_writer_create(writer, name, &spec);
         ovs_strlcpy(tunnel->name, name, sizeof tunnel->name);
         return true;
 
@@ -566,7 +572,7 @@ tunnel_make_port(struct tunnel_writer *writer, struct tunnel_ports *ports,
             row_set_broken(ports, row_find(ports, name), tunnel);
         }
         ovs_strlcpy(tunnel->name, name, sizeof tunnel->name);
-        return tunnel_writer_update(writer, name, spec);
+        return tunnel_writer_update(writer, name, &spec, 0);
 
     case NAME_FOREIGN:
         VLOG_WARN_RL(&rl, "tunnel to %s: none of %d names for its port is "
@@ -576,50 +582,73 @@ tunnel_make_port(struct tunnel_writer *writer, struct tunnel_ports *ports,
     OVS_NOT_REACHED();
 }
 
-/* Adds to the transaction what 'tunnel' lacks and moves it on to its next
- * state.  Returns true if that is something. */
+/* Composes the port of 'tunnel', 'row', as it has to be and removes its
+ * duplicates.  One that Open vSwitch could not set up is tried again from time
+ * to time.  Moves 'tunnel' on to its next state and returns true if there was
+ * anything to do. */
+static bool
+tunnel_update_port(struct tunnel_writer *writer, struct tunnel_ports *ports,
+                   struct tunnel *tunnel, const struct owned_row *row)
+{
+    const bool failed = tunnel_writer_has_failed(writer, row->name);
+    struct tunnel_spec spec;
+    bool changed;
+
+    tunnel->n_retries = failed ? tunnel->n_retries + tunnel->retry : 0;
+    tunnel->retry = false;
+    ovs_strlcpy(tunnel->name, row->name, sizeof tunnel->name);
+
+    tunnel_get_spec(tunnel, &spec);
+    changed = tunnel_writer_update(writer, row->name, &spec,
+                                   tunnel->n_retries);
+    changed |= tunnel_remove_rows(writer, tunnel, row);
+    if (failed && !changed) {
+        tunnel->retry = true;
+        tunnel_hold(ports, tunnel,
+                    MIN(MIN_BACKOFF << MIN(tunnel->n_retries, 10),
+                        MAX_BACKOFF));
+    } else {
+        tunnel_set_state(ports, tunnel,
+                         changed ? TUNNEL_IN_FLIGHT : TUNNEL_SETTLED);
+    }
+    return changed;
+}
+
+/* Adds to the transaction what 'tunnel', which is dirty, lacks and moves it on
+ * to its next state.  Returns true if that is something. */
 static bool
 tunnel_compose(struct tunnel_writer *writer, struct tunnel_ports *ports,
                struct tunnel *tunnel)
 {
     const struct owned_row *row = tunnel_best_row(ports, tunnel);
-    struct tunnel_spec spec;
-    bool changed = false;
 
-    if (tunnel->want == WANT_UNKNOWN || (tunnel->want == WANT_GONE && !row)) {
-        tunnel_set_state(ports, tunnel, TUNNEL_SETTLED);
-        if (!row) {
-            tunnel_destroy(ports, tunnel);
-        }
+    if (tunnel->want != WANT_THERE && !row) {
+        tunnel_destroy(ports, tunnel);
         return false;
-    }
-
-    if (repair_limit_is_reached(&tunnel->writes, time_msec())) {
+    } else if (tunnel->want == WANT_UNKNOWN) {
+        tunnel_set_state(ports, tunnel, TUNNEL_SETTLED);
+        return false;
+    } else if (repair_limit_is_reached(&tunnel->writes, time_msec())) {
         VLOG_WARN_RL(&rl, "tunnel %s to %s: somebody else changes the port "
                      "again and again; left alone for %d seconds",
-                     row ? row->name : tunnel->name, tunnel->peer,
-                     REPAIR_LIMIT_HOLD / 1000);
+                     tunnel->name, tunnel->peer, REPAIR_LIMIT_HOLD / 1000);
         tunnel_hold(ports, tunnel, REPAIR_LIMIT_HOLD);
         return false;
-    }
+    } else if (tunnel->want == WANT_GONE) {
+        bool changed = tunnel_remove_rows(writer, tunnel, NULL);
 
-    tunnel_get_spec(tunnel, &spec);
-    if (tunnel->want == WANT_GONE) {
-        changed = tunnel_remove_rows(writer, tunnel, NULL);
+        tunnel_set_state(ports, tunnel,
+                         changed ? TUNNEL_IN_FLIGHT : TUNNEL_SETTLED);
+        return changed;
     } else if (row) {
-        ovs_strlcpy(tunnel->name, row->name, sizeof tunnel->name);
-        changed = tunnel_writer_update(writer, row->name, &spec);
-        changed |= tunnel_remove_rows(writer, tunnel, row);
-    } else if (tunnel_make_port(writer, ports, tunnel, &spec)) {
-        changed = true;
+        return tunnel_update_port(writer, ports, tunnel, row);
+    } else if (tunnel_make_port(writer, ports, tunnel)) {
+        tunnel_set_state(ports, tunnel, TUNNEL_IN_FLIGHT);
+        return true;
     } else {
         tunnel_hold(ports, tunnel, NO_NAME_HOLD);
         return false;
     }
-
-    tunnel_set_state(ports, tunnel,
-                     changed ? TUNNEL_IN_FLIGHT : TUNNEL_SETTLED);
-    return changed;
 }
 
 /* Removes broken rows that no want has claimed.  Returns their number. */

@@ -218,10 +218,33 @@ write_bfd(const struct ovsrec_interface *interface, bool want)
     return false;
 }
 
+static bool
+write_retry(const struct ovsrec_interface *interface, unsigned int n_retries)
+{
+    char value[11];
+    const struct label label = { "vtepd-retry", n_retries ? value : NULL };
+
+    snprintf(value, sizeof value, "%u", n_retries);
+    switch (compare_label(&interface->other_config, &label)) {
+    case 1:
+        ovsrec_interface_update_other_config_setkey(interface, label.key,
+                                                    label.value);
+        return true;
+
+    case -1:
+        ovsrec_interface_update_other_config_delkey(interface, label.key);
+        return true;
+
+    default:
+        return false;
+    }
+}
+
 bool
 tunnel_row_write(const struct ovsrec_interface *interface,
                  const struct ovsrec_port *port,
-                 const struct tunnel_spec *spec, const char *owner)
+                 const struct tunnel_spec *spec, const char *owner,
+                 unsigned int n_retries)
 {
     const char *type = encap_to_string(spec->key.type);
     struct labels labels;
@@ -243,6 +266,7 @@ tunnel_row_write(const struct ovsrec_interface *interface,
     changed |= write_interface_labels(interface, &labels);
     changed |= write_port_labels(port, &labels);
     changed |= write_bfd(interface, spec->bfd);
+    changed |= write_retry(interface, n_retries);
     return changed;
 }
 

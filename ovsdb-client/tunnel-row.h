@@ -13,8 +13,9 @@
  *     external_ids:vtepd-peer      labels, on both rows
  *     external_ids:vtepd-segment
  *     external_ids:vtepd-group
+ *     other_config:vtepd-retry     see tunnel_row_write()
  *
- * Other keys of bfd and external_ids are left as they are. */
+ * Other keys of bfd, external_ids and other_config are left as they are. */
 
 #include <stdbool.h>
 
@@ -37,10 +38,16 @@ bool tunnel_row_parse(const struct ovsrec_interface *interface,
 
 /* Makes 'interface' and 'port' what 'spec' says, as a port of 'owner', within
  * the open transaction.  Writes only what differs and returns true if
- * anything did. */
+ * anything did.
+ *
+ * ovs-vswitchd tries again to set up a port that failed when a column that it
+ * reads changes (external_ids it does not), but not by itself when the reason
+ * has gone.  'n_retries', which grows with each time that it has to, stands in
+ * the row while it is not 0. */
 bool tunnel_row_write(const struct ovsrec_interface *interface,
                       const struct ovsrec_port *port,
-                      const struct tunnel_spec *spec, const char *owner);
+                      const struct tunnel_spec *spec, const char *owner,
+                      unsigned int n_retries);
 
 /* The same for two rows that the open transaction has just inserted. */
 void tunnel_row_write_new(const struct ovsrec_interface *interface,

@@ -64,7 +64,7 @@ tunnel_writer_create(struct tunnel_writer *writer, const char *name,
 
 bool
 tunnel_writer_update(struct tunnel_writer *writer, const char *name,
-                     const struct tunnel_spec *spec)
+                     const struct tunnel_spec *spec, unsigned int n_retries)
 {
     struct port_location at;
 
@@ -80,11 +80,21 @@ tunnel_writer_update(struct tunnel_writer *writer, const char *name,
     }
 
     bool changed = tunnel_row_write(at.interface, at.port, spec,
-                                    writer->owner);
+                                    writer->owner, n_retries);
     if (changed) {
-        note(writer, NOTE_CHANGE, name, spec);
+        note(writer, n_retries ? NOTE_RETRY : NOTE_CHANGE, name, spec);
     }
     return moved || changed;
+}
+
+bool
+tunnel_writer_has_failed(const struct tunnel_writer *writer, const char *name)
+{
+    const struct ovsrec_interface *interface
+        = switch_rows_interface(writer->rows, name);
+
+    return (interface && interface->error
+            && (!interface->n_ofport || *interface->ofport <= 0));
 }
 
 static bool

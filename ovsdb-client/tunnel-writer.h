@@ -45,9 +45,14 @@ void tunnel_writer_create(struct tunnel_writer *, const char *name,
                           const struct tunnel_spec *);
 
 /* Makes the port 'name' what 'spec' says, and puts it on the right bridge.
- * Returns true if anything had to be written. */
+ * Returns true if anything had to be written.  'n_retries' is for
+ * tunnel_row_write(). */
 bool tunnel_writer_update(struct tunnel_writer *, const char *name,
-                          const struct tunnel_spec *);
+                          const struct tunnel_spec *,
+                          unsigned int n_retries);
+
+/* True if ovs-vswitchd could not set up the port 'name'. */
+bool tunnel_writer_has_failed(const struct tunnel_writer *, const char *name);
 
 /* Removes the port 'name', a tunnel with 'key' or, if that is NULL, one that
  * makes no sense.  Returns false if it is not there. */

@@ -28,6 +28,7 @@ static const struct {
 } verbs[] = {
     [NOTE_ADD] = { "adding", "added", VLL_INFO },
     [NOTE_CHANGE] = { "changing", "changed", VLL_INFO },
+    [NOTE_RETRY] = { "trying again", "tried again", VLL_DBG },
     [NOTE_MOVE] = { "moving", "moved", VLL_INFO },
     [NOTE_REMOVE] = { "removing", "removed", VLL_INFO },
     [NOTE_NAME] = { "naming", "named", VLL_INFO },

@@ -14,6 +14,7 @@
 enum note_verb {
     NOTE_ADD,
     NOTE_CHANGE,
+    NOTE_RETRY,
     NOTE_MOVE,
     NOTE_REMOVE,
     NOTE_NAME,

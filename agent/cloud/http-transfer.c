@@ -6,7 +6,6 @@
 #include <ctype.h>
 #include <curl/curl.h>
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -14,11 +13,9 @@
 #include <unistd.h>
 
 #include "cloud/api-token.h"
+#include "cloud/curl-poll.h"
 #include "cloud/inventory-url.h"
 #include "cloud/safe-text.h"
-#include "hash.h"
-#include "openvswitch/hmap.h"
-#include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
 #include "timeval.h"
 #include "util.h"
@@ -37,18 +34,8 @@ enum {
     REDIRECTS_MAX = 4,
 };
 
-/* A file descriptor that libcurl waits for. */
-struct http_socket {
-    struct hmap_node node;      /* In http_client's 'sockets'. */
-    int fd;
-    short int events;           /* POLLIN, POLLOUT. */
-};
-
 struct http_client {
-    CURLM *multi;
-    struct hmap sockets;        /* Of struct http_socket, by fd. */
-    long long int timer;        /* When libcurl wants to run; LLONG_MAX. */
-
+    struct curl_poll *curl;
     struct api_token *token;    /* NULL: none. */
     char *ca, *cert, *key;      /* NULL: not set. */
     bool insecure;
@@ -74,55 +61,7 @@ struct http_transfer {
 
 /* Clients. */
 
-static struct http_socket *
-find_socket(struct http_client *client, int fd)
-{
-    struct http_socket *socket;
-
-    HMAP_FOR_EACH_WITH_HASH (socket, node, hash_int(fd, 0),
-                             &client->sockets) {
-        if (socket->fd == fd) {
-            return socket;
-        }
-    }
-    return NULL;
-}
-
-/* libcurl's CURLMOPT_SOCKETFUNCTION. */
-static int
-socket_changed(CURL *easy OVS_UNUSED, curl_socket_t fd, int what,
-               void *client_, void *socket_ OVS_UNUSED)
-{
-    struct http_client *client = client_;
-    struct http_socket *socket = find_socket(client, fd);
-
-    if (what == CURL_POLL_REMOVE) {
-        if (socket) {
-            hmap_remove(&client->sockets, &socket->node);
-            free(socket);
-        }
-        return 0;
-    }
-
-    if (!socket) {
-        socket = xmalloc(sizeof *socket);
-        socket->fd = fd;
-        hmap_insert(&client->sockets, &socket->node, hash_int(fd, 0));
-    }
-    socket->events = ((what & CURL_POLL_IN ? POLLIN : 0)
-                      | (what & CURL_POLL_OUT ? POLLOUT : 0));
-    return 0;
-}
-
-/* libcurl's CURLMOPT_TIMERFUNCTION. */
-static int
-timer_changed(CURLM *multi OVS_UNUSED, long int timeout_ms, void *client_)
-{
-    struct http_client *client = client_;
-
-    client->timer = timeout_ms < 0 ? LLONG_MAX : time_msec() + timeout_ms;
-    return 0;
-}
+static void transfer_completed(CURL *, CURLcode);
 
 /* Returns an error if 'file' cannot be read, or if it is 'secret' and others
  * can read it too. */
@@ -171,24 +110,11 @@ http_client_create(const struct http_client_config *config, char **errorp)
     }
 
     struct http_client *client = xzalloc(sizeof *client);
-    hmap_init(&client->sockets);
-    client->timer = LLONG_MAX;
+    client->curl = curl_poll_create(transfer_completed);
     client->ca = nullable_xstrdup(config->ca);
     client->cert = nullable_xstrdup(config->cert);
     client->key = nullable_xstrdup(config->key);
     client->insecure = config->insecure;
-
-    if (curl_global_init(CURL_GLOBAL_DEFAULT)) {
-        ovs_fatal(0, "libcurl cannot be initialized");
-    }
-    client->multi = curl_multi_init();
-    if (!client->multi) {
-        out_of_memory();
-    }
-    curl_multi_setopt(client->multi, CURLMOPT_SOCKETFUNCTION, socket_changed);
-    curl_multi_setopt(client->multi, CURLMOPT_SOCKETDATA, client);
-    curl_multi_setopt(client->multi, CURLMOPT_TIMERFUNCTION, timer_changed);
-    curl_multi_setopt(client->multi, CURLMOPT_TIMERDATA, client);
 
     if (config->token_file) {
         client->token = api_token_create(config->token_file);
@@ -211,14 +137,7 @@ http_client_destroy(struct http_client *client)
         return;
     }
 
-    curl_multi_cleanup(client->multi);
-    curl_global_cleanup();
-
-    struct http_socket *socket;
-    HMAP_FOR_EACH_POP (socket, node, &client->sockets) {
-        free(socket);
-    }
-    hmap_destroy(&client->sockets);
+    curl_poll_destroy(client->curl);
     api_token_destroy(client->token);
     free(client->ca);
     free(client->cert);
@@ -227,74 +146,15 @@ http_client_destroy(struct http_client *client)
 }
 
 void
-http_client_wait(struct http_client *client)
-{
-    struct http_socket *socket;
-
-    HMAP_FOR_EACH (socket, node, &client->sockets) {
-        poll_fd_wait(socket->fd, socket->events);
-    }
-    if (client->timer != LLONG_MAX) {
-        poll_timer_wait_until(client->timer);
-    }
-}
-
-/* Tells libcurl which of its sockets are ready. */
-static void
-run_sockets(struct http_client *client)
-{
-    size_t n = 0;
-    struct pollfd *fds = xcalloc(hmap_count(&client->sockets), sizeof *fds);
-    struct http_socket *socket;
-    HMAP_FOR_EACH (socket, node, &client->sockets) {
-        fds[n++] = (struct pollfd) {
-            .fd = socket->fd,
-            .events = socket->events
-        };
-    }
-
-    if (n && poll(fds, n, 0) > 0) {
-        for (size_t i = 0; i < n; i++) {
-            short int r = fds[i].revents;
-            int ready = ((r & POLLIN ? CURL_CSELECT_IN : 0)
-                         | (r & POLLOUT ? CURL_CSELECT_OUT : 0)
-                         | (r & ~(POLLIN | POLLOUT) ? CURL_CSELECT_ERR : 0));
-            int n_running;
-
-            if (ready) {
-                curl_multi_socket_action(client->multi, fds[i].fd, ready,
-                                         &n_running);
-            }
-        }
-    }
-    free(fds);
-}
-
-static void transfer_completed(struct http_transfer *, CURLcode);
-
-void
 http_client_run(struct http_client *client)
 {
-    run_sockets(client);
-    if (time_msec() >= client->timer) {
-        int n_running;
+    curl_poll_run(client->curl);
+}
 
-        client->timer = LLONG_MAX;
-        curl_multi_socket_action(client->multi, CURL_SOCKET_TIMEOUT, 0,
-                                 &n_running);
-    }
-
-    CURLMsg *msg;
-    int n_left;
-    while ((msg = curl_multi_info_read(client->multi, &n_left))) {
-        if (msg->msg == CURLMSG_DONE) {
-            CURLcode code = msg->data.result;
-            struct http_transfer *transfer;
-
-            curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &transfer);
-            transfer_completed(transfer, code);
-        }
-    }
+void
+http_client_wait(struct http_client *client)
+{
+    curl_poll_wait(client->curl);
 }
 
 /* Transfers. */
@@ -495,7 +355,7 @@ http_transfer_create(struct http_client *client,
 
     if (add_headers(transfer, request)) {
         set_options(transfer);
-        curl_multi_add_handle(client->multi, transfer->easy);
+        curl_poll_add(client->curl, transfer->easy);
     } else {
         transfer->done = true;
     }
@@ -509,7 +369,7 @@ http_transfer_destroy(struct http_transfer *transfer)
         return;
     }
 
-    curl_multi_remove_handle(transfer->client->multi, transfer->easy);
+    curl_poll_remove(transfer->client->curl, transfer->easy);
     curl_easy_cleanup(transfer->easy);
     for (struct curl_slist *p = transfer->headers; p; p = p->next) {
         explicit_bzero(p->data, strlen(p->data));
@@ -564,7 +424,7 @@ transfer_redirect(struct http_transfer *transfer)
     free(transfer->retry_after);
     transfer->retry_after = NULL;
     curl_easy_setopt(transfer->easy, CURLOPT_URL, url);
-    curl_multi_add_handle(transfer->client->multi, transfer->easy);
+    curl_poll_add(transfer->client->curl, transfer->easy);
     return true;
 }
 
@@ -586,15 +446,16 @@ transfer_finish(struct http_transfer *transfer)
     }
 }
 
-/* libcurl is done with 'transfer', with 'code'. */
+/* libcurl is done with the transfer that 'easy' belongs to. */
 static void
-transfer_completed(struct http_transfer *transfer, CURLcode code)
+transfer_completed(CURL *easy, CURLcode code)
 {
+    struct http_transfer *transfer;
+    curl_easy_getinfo(easy, CURLINFO_PRIVATE, &transfer);
+
     int status = transfer_status(transfer);
     bool is_redirect = (status == 301 || status == 302 || status == 303
                         || status == 307 || status == 308);
-
-    curl_multi_remove_handle(transfer->client->multi, transfer->easy);
 
     /* What an error page says, and whether it ever ends, does not matter. */
     if (code == CURLE_WRITE_ERROR && transfer->n_dropped > DROPPED_MAX) {

@@ -25,13 +25,6 @@ enum { VALUE_MAX = 2 * 1024 * 1024 };
 #define LOAD_FLAGS (JSON_REJECT_DUPLICATES | JSON_DISABLE_EOF_CHECK \
                     | JSON_DECODE_ANY | JSON_ALLOW_NUL)
 
-/* JSON text, and how far it has been read. */
-struct json_text {
-    const char *text;
-    size_t len;
-    size_t pos;
-};
-
 /* Returns "bad JSON at line L column C: PROBLEM" with the place of the byte
  * before 'end'.  'problem' must be fit for a log. */
 static char *
@@ -59,17 +52,21 @@ skip_space(struct json_text *text)
     }
 }
 
-/* Skips white space and returns the byte that follows, '\0' at the end. */
-static char
-peek(struct json_text *text)
+char
+text_peek(struct json_text *text)
 {
     skip_space(text);
     return text->pos < text->len ? text->text[text->pos] : '\0';
 }
 
-/* Returns an error that says that 'wanted' should stand where 'text' is. */
-static char *
-unexpected(const struct json_text *text, const char *wanted)
+bool
+text_at_end(const struct json_text *text)
+{
+    return text->pos >= text->len;
+}
+
+char *
+text_unexpected(const struct json_text *text, const char *wanted)
 {
     struct ds s = DS_EMPTY_INITIALIZER;
     ds_put_format(&s, "%s expected, but ", wanted);
@@ -87,12 +84,12 @@ unexpected(const struct json_text *text, const char *wanted)
     return error;
 }
 
-/* Reads one value of any type.  On failure returns NULL and sets '*errorp'. */
-static json_t *
-read_value(struct json_text *text, char **errorp)
+json_t *
+text_read_value(struct json_text *text, char **errorp)
 {
-    if (!peek(text) && text->pos >= text->len) {
-        *errorp = unexpected(text, "a value");
+    text_peek(text);
+    if (text_at_end(text)) {
+        *errorp = text_unexpected(text, "a value");
         return NULL;
     }
 
@@ -114,6 +111,12 @@ read_value(struct json_text *text, char **errorp)
                        ds_cstr(&problem));
     ds_destroy(&problem);
     return NULL;
+}
+
+void
+node_value_free(json_t *value)
+{
+    json_decref(value);
 }
 
 /* Nodes. */
@@ -210,16 +213,20 @@ node_refuse(const struct json_node *node, const char *problem, ...)
 }
 
 struct json_node
-node_member(const struct json_node *up, const char *name)
+node_of_value(const struct json_node *up, const char *name, json_t *value)
 {
-    json_t *value = json_object_get(up->value, name);
-
     return (struct json_node) {
         .decoder = up->decoder,
         .value = json_is_null(value) ? NULL : value,
         .up = up,
         .name = name,
     };
+}
+
+struct json_node
+node_member(const struct json_node *up, const char *name)
+{
+    return node_of_value(up, name, json_object_get(up->value, name));
 }
 
 struct json_node
@@ -278,7 +285,7 @@ node_get_bool(const struct json_node *node, bool *bp)
 
 bool
 node_get_integer(const struct json_node *node, uint64_t min, uint64_t max,
-                      uint64_t *ip)
+                 uint64_t *ip)
 {
     if (!node->value) {
         return true;
@@ -290,7 +297,7 @@ node_get_integer(const struct json_node *node, uint64_t min, uint64_t max,
     json_int_t i = json_integer_value(node->value);
     if (i < 0 || (uint64_t) i < min || (uint64_t) i > max) {
         return node_refuse(node, "is not within %"PRIu64" to %"PRIu64,
-                                min, max);
+                           min, max);
     }
     *ip = i;
     return true;
@@ -308,8 +315,8 @@ node_get_array(const struct json_node *node, size_t max, size_t *n)
     }
     if (json_array_size(node->value) > max) {
         return node_refuse(node, "has %"PRIuSIZE" items, more than "
-                                "%"PRIuSIZE, json_array_size(node->value),
-                                max);
+                           "%"PRIuSIZE, json_array_size(node->value),
+                           max);
     }
     *n = json_array_size(node->value);
     return true;
@@ -324,8 +331,8 @@ node_is_object(const struct json_node *node)
 
 /* Objects. */
 
-static void
-decode_value(json_t *value, struct inventory_item *item)
+void
+node_value_decode(json_t *value, struct inventory_item *item)
 {
     struct json_decoder decoder = { .error = NULL };
     struct json_node root = { .decoder = &decoder, .value = value };
@@ -337,19 +344,19 @@ struct object *
 inventory_json_decode_object(const char *s, size_t len, char **errorp)
 {
     struct json_text text = { .text = s, .len = len };
-    json_t *value = read_value(&text, errorp);
+    json_t *value = text_read_value(&text, errorp);
     if (!value) {
         return NULL;
     }
 
     struct inventory_item item;
-    decode_value(value, &item);
+    node_value_decode(value, &item);
     json_decref(value);
 
-    peek(&text);
-    if (text.pos < text.len) {
+    text_peek(&text);
+    if (!text_at_end(&text)) {
         free(item.error);
-        item.error = unexpected(&text, "nothing more");
+        item.error = text_unexpected(&text, "nothing more");
     } else if (item.unknown_kind) {
         struct ds e = DS_EMPTY_INITIALIZER;
         ds_put_cstr(&e, "\"kind\" is ");
@@ -376,304 +383,4 @@ inventory_item_uninit(struct inventory_item *item)
     free(item->error);
     free(item->unknown_kind);
     free(item->id);
-}
-
-/* Pages.
- *
- *     START --{--> NAME --"items":[--> ITEM --value--> AFTER_ITEM
- *                  ^  |                 ^-----,-----------'  |]
- *                  |  '---other member--> AFTER_MEMBER <-----'
- *                  '----------,--------------'  |}
- *                                              END
- *
- * The first error, in any state, ends in FAILED. */
-
-enum page_state {
-    PAGE_START,                 /* Nothing was read. */
-    PAGE_NAME,                  /* A member's name follows. */
-    PAGE_ITEM,                  /* An item follows. */
-    PAGE_AFTER_ITEM,            /* The list of items goes on or ends. */
-    PAGE_AFTER_MEMBER,          /* The page goes on or ends. */
-    PAGE_END,                   /* All was read, and well. */
-    PAGE_FAILED,                /* 'error' says why. */
-};
-
-struct inventory_page {
-    struct json_text text;
-    enum page_state state;
-    size_t n_items;             /* Read so far. */
-    bool has_items;
-    bool has_next;
-    char *version;
-    char *cursor;
-    char *error;
-};
-
-struct inventory_page *
-inventory_page_create(const char *text, size_t len)
-{
-    struct inventory_page *page = xzalloc(sizeof *page);
-
-    page->text.text = text;
-    page->text.len = len;
-    return page;
-}
-
-void
-inventory_page_destroy(struct inventory_page *page)
-{
-    if (page) {
-        free(page->version);
-        free(page->cursor);
-        free(page->error);
-        free(page);
-    }
-}
-
-const char *
-inventory_page_version(const struct inventory_page *page)
-{
-    return page->version;
-}
-
-const char *
-inventory_page_cursor(const struct inventory_page *page)
-{
-    return page->cursor;
-}
-
-const char *
-inventory_page_error(const struct inventory_page *page)
-{
-    return page->error;
-}
-
-/* Ends the page with 'error', of which it takes ownership. */
-static void
-page_fail(struct inventory_page *page, char *error)
-{
-    page->error = error;
-    page->state = PAGE_FAILED;
-}
-
-/* Takes the next byte and goes on to 'then' if it is 'c'. */
-static bool
-page_accept(struct inventory_page *page, char c, enum page_state then)
-{
-    if (peek(&page->text) != c) {
-        return false;
-    }
-    page->text.pos++;
-    page->state = then;
-    return true;
-}
-
-static void
-page_read_start(struct inventory_page *page)
-{
-    peek(&page->text);
-    if (page->text.pos >= page->text.len) {
-        page_fail(page, xstrdup("the body is empty"));
-    } else if (!page_accept(page, '{', PAGE_NAME)) {
-        page_fail(page, unexpected(&page->text, "'{'"));
-    } else {
-        page_accept(page, '}', PAGE_END);
-    }
-}
-
-/* Checks the string in 'node' and copies it to '*copy'.  The cursor is
- * opaque, but must fit in a request, and it must be possible to log the
- * version. */
-static bool
-page_take_string(const struct json_node *node, size_t max, char **copy)
-{
-    const char *s = NULL;
-    if (!node_get_string(node, &s)) {
-        return false;
-    }
-    if (s) {
-        size_t len = strlen(s);
-        if (!len || len > max) {
-            return node_refuse(node, "is not of 1 to %"PRIuSIZE" bytes",
-                                    max);
-        }
-        for (size_t i = 0; i < len; i++) {
-            if (s[i] < 0x20 || s[i] > 0x7e) {
-                return node_refuse(node, "is not printable ASCII");
-            }
-        }
-        *copy = xstrdup(s);
-    }
-    return true;
-}
-
-/* Reads the value of the member 'name'. */
-static void
-page_read_member(struct inventory_page *page, const char *name)
-{
-    char *error;
-    json_t *value = read_value(&page->text, &error);
-    if (!value) {
-        page_fail(page, error);
-        return;
-    }
-
-    struct json_decoder decoder = { .error = NULL };
-    struct json_node root = { .decoder = &decoder };
-    struct json_node node = {
-        .decoder = &decoder,
-        .value = json_is_null(value) ? NULL : value,
-        .up = &root,
-        .name = name
-    };
-    page->state = PAGE_AFTER_MEMBER;
-    if (!strcmp(name, "version")) {
-        if (page->version) {
-            node_refuse(&node, "stands there twice");
-        } else {
-            page_take_string(&node, INVENTORY_VERSION_MAX, &page->version);
-        }
-    } else if (!strcmp(name, "next")) {
-        if (page->has_next) {
-            node_refuse(&node, "stands there twice");
-        } else {
-            page->has_next = true;
-            page_take_string(&node, INVENTORY_CURSOR_MAX, &page->cursor);
-        }
-    } else if (!strcmp(name, "items")) {
-        node_refuse(&node, "is not an array");
-    }
-    json_decref(value);
-    if (decoder.error) {
-        page_fail(page, decoder.error);
-    }
-}
-
-static void
-page_read_name(struct inventory_page *page)
-{
-    if (peek(&page->text) != '"') {
-        page_fail(page, unexpected(&page->text, "a member's name"));
-        return;
-    }
-
-    char *error;
-    json_t *name = read_value(&page->text, &error);
-    if (!name) {
-        page_fail(page, error);
-        return;
-    }
-
-    /* No known name holds a NUL. */
-    const char *s = json_string_value(name);
-    s = strlen(s) == json_string_length(name) ? s : "";
-
-    bool is_items = !strcmp(s, "items");
-    if (!page_accept(page, ':', PAGE_NAME)) {
-        page_fail(page, unexpected(&page->text, "':'"));
-    } else if (is_items && page->has_items) {
-        page_fail(page, xstrdup("\"items\" stands there twice"));
-    } else if (is_items && page_accept(page, '[', PAGE_ITEM)) {
-        page->has_items = true;
-        page_accept(page, ']', PAGE_AFTER_MEMBER);
-    } else {
-        page_read_member(page, s);
-    }
-    json_decref(name);
-}
-
-/* Reads an item and fills in '*item'.  Returns false if there is none. */
-static bool
-page_read_item(struct inventory_page *page, struct inventory_item *item)
-{
-    char *error;
-    json_t *value = read_value(&page->text, &error);
-    if (!value) {
-        page_fail(page, error);
-        return false;
-    }
-
-    decode_value(value, item);
-    json_decref(value);
-    if (item->error && !item->id) {
-        char *where = xasprintf("item %"PRIuSIZE": %s", page->n_items,
-                                item->error);
-        free(item->error);
-        item->error = where;
-    }
-    page->n_items++;
-    page->state = PAGE_AFTER_ITEM;
-    return true;
-}
-
-static void
-page_read_after_item(struct inventory_page *page)
-{
-    if (!page_accept(page, ',', PAGE_ITEM)
-        && !page_accept(page, ']', PAGE_AFTER_MEMBER)) {
-        page_fail(page, unexpected(&page->text, "',' or ']'"));
-    }
-}
-
-static void
-page_read_after_member(struct inventory_page *page)
-{
-    if (!page_accept(page, ',', PAGE_NAME)
-        && !page_accept(page, '}', PAGE_END)) {
-        page_fail(page, unexpected(&page->text, "',' or '}'"));
-    }
-}
-
-/* Checks the page as a whole. */
-static void
-page_finish(struct inventory_page *page)
-{
-    peek(&page->text);
-    if (page->text.pos < page->text.len) {
-        page_fail(page, unexpected(&page->text, "nothing more"));
-    } else if (!page->has_items) {
-        page_fail(page, xstrdup("\"items\" is missing"));
-    } else if (!page->version) {
-        page_fail(page, xstrdup("\"version\" is missing"));
-    }
-}
-
-enum inventory_page_event
-inventory_page_next(struct inventory_page *page, struct inventory_item *item)
-{
-    for (;;) {
-        switch (page->state) {
-        case PAGE_START:
-            page_read_start(page);
-            break;
-
-        case PAGE_NAME:
-            page_read_name(page);
-            break;
-
-        case PAGE_ITEM:
-            if (page_read_item(page, item)) {
-                return INVENTORY_PAGE_ITEM;
-            }
-            break;
-
-        case PAGE_AFTER_ITEM:
-            page_read_after_item(page);
-            break;
-
-        case PAGE_AFTER_MEMBER:
-            page_read_after_member(page);
-            break;
-
-        case PAGE_END:
-            page_finish(page);
-            if (page->state == PAGE_END) {
-                return INVENTORY_PAGE_END;
-            }
-            break;
-
-        case PAGE_FAILED:
-            return INVENTORY_PAGE_ERROR;
-        }
-    }
 }

@@ -13,7 +13,7 @@
  *
  * To add a kind: write a class, and a line in inventory-source.c. */
 
-#include "cloud/inventory-json.h"
+#include "cloud/inventory-page.h"
 #include "cloud/inventory-source.h"
 #include "sset.h"
 

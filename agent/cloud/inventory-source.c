@@ -152,7 +152,8 @@ remember(struct sset *set, const char *s)
 }
 
 static void
-item_refused(struct inventory_source *source, const struct inventory_item *item)
+item_refused(struct inventory_source *source,
+             const struct inventory_item *item)
 {
     source->n_refused++;
     if (remember(&source->new_refusals, item->error)

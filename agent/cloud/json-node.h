@@ -20,7 +20,31 @@
 
 #include "openvswitch/compiler.h"
 
+struct inventory_item;
 struct json_t;
+
+/* JSON text, and how far it has been read. */
+struct json_text {
+    const char *text;
+    size_t len;
+    size_t pos;
+};
+
+/* Skips white space and returns the byte that follows, '\0' at the end. */
+char text_peek(struct json_text *);
+bool text_at_end(const struct json_text *);
+
+/* Returns an error, which the caller must free, that says that 'wanted' should
+ * stand where 'text' is. */
+char *text_unexpected(const struct json_text *text, const char *wanted);
+
+/* Reads one value of any type, to be freed with node_value_free().  On failure
+ * returns NULL and sets '*errorp', which the caller must free. */
+struct json_t *text_read_value(struct json_text *, char **errorp);
+void node_value_free(struct json_t *);
+
+/* Decodes 'value' as an object of the inventory, filling in all of '*item'. */
+void node_value_decode(struct json_t *value, struct inventory_item *item);
 
 /* What the nodes of one object share. */
 struct json_decoder {
@@ -37,9 +61,13 @@ struct json_node {
     size_t index;               /* Of an item. */
 };
 
+/* The member 'name' with 'value' of 'up', whose own value does not matter. */
+struct json_node node_of_value(const struct json_node *up, const char *name,
+                               struct json_t *value);
+
 /* The member 'name' of 'up', which must be an object. */
 struct json_node node_member(const struct json_node *up,
-                                  const char *name);
+                             const char *name);
 
 /* Item 'index' of 'up', which must be an array with so many items. */
 struct json_node node_item(const struct json_node *up, size_t index);
@@ -51,7 +79,7 @@ bool node_require(const struct json_node *);
 bool node_get_string(const struct json_node *, const char **);
 bool node_get_bool(const struct json_node *, bool *);
 bool node_get_integer(const struct json_node *, uint64_t min,
-                           uint64_t max, uint64_t *);
+                      uint64_t max, uint64_t *);
 
 /* Stores the number of items, 0 if the member is absent. */
 bool node_get_array(const struct json_node *, size_t max, size_t *n);

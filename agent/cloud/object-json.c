@@ -35,8 +35,8 @@ get_id(const struct json_node *node, char **idp)
     if (s) {
         if (!object_id_is_valid(s, strlen(s))) {
             return node_refuse(node, "is not 1 to %d printable ASCII "
-                                    "characters without spaces",
-                                    OBJECT_ID_MAX);
+                               "characters without spaces",
+                               OBJECT_ID_MAX);
         }
         *idp = xstrdup(s);
     }
@@ -93,7 +93,7 @@ get_name(const struct json_node *node, char **namep)
     }
     if (strlen(s) > NAME_MAX_LEN) {
         return node_refuse(node, "is longer than %d characters",
-                                NAME_MAX_LEN);
+                           NAME_MAX_LEN);
     }
     for (const char *p = s; *p; p++) {
         if (!isalnum((unsigned char) *p) && !strchr("-_.", *p)) {
@@ -111,7 +111,7 @@ get_encap(const struct json_node *node, enum encap *encap)
     return (node_get_string(node, &s)
             && (!s || encap_from_string(s, encap)
                 || node_refuse(node,
-                                    "is none of vxlan, gre and geneve")));
+                               "is none of vxlan, gre and geneve")));
 }
 
 /* 'snoop' says whether POLICY_SNOOP is possible. */
@@ -128,8 +128,8 @@ get_policy(const struct json_node *node, bool snoop, enum policy *policyp)
         if (!policy_from_string(s, &policy)
             || (policy == POLICY_SNOOP && !snoop)) {
             return node_refuse(node, "is none of %s",
-                                    (snoop ? "drop, snoop and replicate"
-                                     : "drop and replicate"));
+                               (snoop ? "drop, snoop and replicate"
+                                : "drop and replicate"));
         }
         *policyp = policy;
     }
@@ -177,7 +177,7 @@ decode_tunnel(const struct json_node *node, struct host_tunnel *tunnel)
     uint16_t default_port = encap_default_port(tunnel->type);
     if (port && !default_port) {
         return node_refuse(&port_node, "%s does not have",
-                                encap_to_string(tunnel->type));
+                           encap_to_string(tunnel->type));
     }
     tunnel->port = port == default_port ? 0 : port;
     return true;
@@ -254,7 +254,7 @@ decode_gateway(const struct json_node *node, struct subnet *subnet)
     return (!subnet->has_gateway
             || ip_same_family(&subnet->gateway, &subnet->cidr.addr)
             || node_refuse(node, "is not of the address family of "
-                                "\"cidr\""));
+                           "\"cidr\""));
 }
 
 /* Fills in '*subnet', which must be all zeros. */
@@ -328,8 +328,8 @@ decode_segment(const struct json_node *root, struct object *object)
     if (!get_encap(&encap, &segment->encap)
         || !node_require(&vni_node)
         || !node_get_integer(&vni_node, 1,
-                                  (segment->encap == ENCAP_GRE
-                                   ? UINT32_MAX : VNI_MAX), &vni)
+                             (segment->encap == ENCAP_GRE
+                              ? UINT32_MAX : VNI_MAX), &vni)
         || !get_policy(&broadcast, false, &segment->broadcast)
         || !get_policy(&unicast, false, &segment->unknown_unicast)
         || !get_policy(&multicast, true, &segment->multicast)
@@ -387,7 +387,7 @@ decode_route(const struct json_node *node, struct route *route)
             && get_ip(&via, IP_OF_ENDPOINT, &route->via)
             && (ip_same_family(&route->via, &route->cidr.addr)
                 || node_refuse(&via, "is not of the address family of "
-                                    "\"cidr\"")));
+                               "\"cidr\"")));
 }
 
 /* One prefix with two next hops could not be obeyed, so it is refused, which

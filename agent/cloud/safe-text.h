@@ -20,8 +20,8 @@ enum { SAFE_TEXT_MAX = 100 };
  * printable ASCII escaped, cut after SAFE_TEXT_MAX bytes with "...". */
 void safe_text_put(struct ds *ds, const char *s, size_t len);
 
-/* Appends all 'len' bytes at 's', escaped likewise except for double quotes, and
- * without quotes around. */
+/* Appends all 'len' bytes at 's', escaped likewise except for double quotes,
+ * and without quotes around. */
 void safe_text_put_plain(struct ds *ds, const char *s, size_t len);
 
 /* safe_text_put() as a string, which the caller must free. */

@@ -31,6 +31,7 @@ struct inventory {
     struct touched touched_hosts;
     struct touched touched_segments;
     struct touched touched_endpoints;
+    struct touched round;       /* Of touched endpoints, being taken. */
 
     /* Lists. */
     bool listing;               /* Between list_begin() and list_end(). */

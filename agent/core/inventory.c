@@ -48,6 +48,7 @@ inventory_destroy(struct inventory *inv)
     while ((segment = inventory_next_touched_segment(inv))) {
         inventory_unref_segment(inv, segment);
     }
+    inventory_begin_touched_endpoints(inv);
     struct endpoint_node *endpoint;
     while ((endpoint = inventory_next_touched_endpoint(inv))) {
         inventory_release_endpoint(inv, endpoint);
@@ -62,6 +63,7 @@ inventory_destroy(struct inventory *inv)
     free(inv->touched_hosts.items);
     free(inv->touched_segments.items);
     free(inv->touched_endpoints.items);
+    free(inv->round.items);
     hmap_destroy(&inv->hosts);
     hmap_destroy(&inv->segments);
     hmap_destroy(&inv->routers);
@@ -330,7 +332,7 @@ inventory_next_touched_segment(struct inventory *inv)
 struct endpoint_node *
 inventory_next_touched_endpoint(struct inventory *inv)
 {
-    struct endpoint_node *node = queue_pop(&inv->touched_endpoints);
+    struct endpoint_node *node = queue_pop(&inv->round);
 
     if (node) {
         node->touched = false;
@@ -338,17 +340,21 @@ inventory_next_touched_endpoint(struct inventory *inv)
     return node;
 }
 
-size_t
-inventory_n_touched_endpoints(const struct inventory *inv)
+void
+inventory_begin_touched_endpoints(struct inventory *inv)
 {
-    return inv->touched_endpoints.n;
+    ovs_assert(!inv->round.n);
+
+    struct touched empty = inv->round;
+    inv->round = inv->touched_endpoints;
+    inv->touched_endpoints = empty;
 }
 
 bool
 inventory_has_touched(const struct inventory *inv)
 {
     return inv->touched_hosts.n || inv->touched_segments.n
-           || inv->touched_endpoints.n;
+           || inv->touched_endpoints.n || inv->round.n;
 }
 
 void

@@ -268,7 +268,11 @@ struct host_node *inventory_next_touched_host(struct inventory *);
 struct segment_node *inventory_next_touched_segment(struct inventory *);
 struct endpoint_node *inventory_next_touched_endpoint(struct inventory *);
 bool inventory_has_touched(const struct inventory *);
-size_t inventory_n_touched_endpoints(const struct inventory *);
+
+/* Makes what is touched until now a round of its own: only from that does
+ * inventory_next_touched_endpoint() take, so that no endpoint comes twice in
+ * one round. */
+void inventory_begin_touched_endpoints(struct inventory *);
 void inventory_touch_host(struct inventory *, struct host_node *);
 void inventory_touch_segment(struct inventory *, struct segment_node *);
 void inventory_touch_endpoint(struct inventory *, struct endpoint_node *);

@@ -18,6 +18,7 @@ struct overlay {
     const struct overlay_sink *sink;
     struct attachments attachments;
     struct conflicts conflicts;
+    struct svec served, unserved;   /* Ports, to be told of after the run. */
     struct sset dirty_ports;    /* Names, to be reported on again. */
     uint32_t reported_list;     /* Last list whose routers were reported. */
 

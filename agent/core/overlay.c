@@ -33,6 +33,8 @@ overlay_create(struct inventory *inventory, const struct overlay_sink *sink)
     attachments_init(&ov->attachments);
     conflicts_init(&ov->conflicts);
     sset_init(&ov->dirty_ports);
+    svec_init(&ov->served);
+    svec_init(&ov->unserved);
     hmap_init(&ov->live_segments);
     ovs_list_init(&ov->dirty_segments);
     hmap_init(&ov->links);
@@ -481,10 +483,10 @@ apply(struct overlay *ov, struct endpoint_node *node, const struct want *want)
         overlay_tell_flows(ov, endpoint_flows, old.record, want->record);
     }
     if (old.port && (!want->port || strcmp(old.port, want->port))) {
-        ov->sink->port_served(ov->sink->aux, old.port, false);
+        svec_add(&ov->unserved, old.port);
     }
     if (want->port && changed) {
-        ov->sink->port_served(ov->sink->aux, want->port, true);
+        svec_add(&ov->served, want->port);
     }
 
     in->record = want->record;
@@ -657,10 +659,8 @@ run_touched_endpoints(struct overlay *ov)
 {
     struct endpoint_node *node;
 
-    /* Only those that are touched now: nothing is told about one record twice
-     * in one run. */
-    for (size_t n = inventory_n_touched_endpoints(ov->inventory); n; n--) {
-        node = inventory_next_touched_endpoint(ov->inventory);
+    inventory_begin_touched_endpoints(ov->inventory);
+    while ((node = inventory_next_touched_endpoint(ov->inventory))) {
         if (node->installed && node->installed->record) {
             evaluate(ov, node);
         } else if (update_plugged(ov, node)) {
@@ -708,6 +708,24 @@ run_touched_hosts_and_segments(struct overlay *ov)
     }
 }
 
+/* One endpoint may have got the port that another has lost: like flows, what
+ * ends is told before what begins. */
+static void
+tell_served(struct overlay *ov)
+{
+    const char *port;
+    size_t i;
+
+    SVEC_FOR_EACH (i, port, &ov->unserved) {
+        ov->sink->port_served(ov->sink->aux, port, false);
+    }
+    SVEC_FOR_EACH (i, port, &ov->served) {
+        ov->sink->port_served(ov->sink->aux, port, true);
+    }
+    svec_clear(&ov->unserved);
+    svec_clear(&ov->served);
+}
+
 static void
 run_reports(struct overlay *ov)
 {
@@ -742,6 +760,7 @@ overlay_run(struct overlay *ov, long long int now, size_t max_work)
     overlay_run_expiry(ov);
     overlay_run_links(ov);
     run_dirty_segments(ov);
+    tell_served(ov);
     run_reports(ov);
     return !inventory_has_touched(ov->inventory) && !ov->n_waiting;
 }
@@ -898,6 +917,8 @@ overlay_destroy(struct overlay *ov)
     attachments_destroy(&ov->attachments);
     conflicts_destroy(&ov->conflicts);
     sset_destroy(&ov->dirty_ports);
+    svec_destroy(&ov->served);
+    svec_destroy(&ov->unserved);
     id_pool_destroy(ov->groups);
     free(ov->waiting);
     free(ov->host);

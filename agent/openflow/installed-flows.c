@@ -50,7 +50,8 @@ installed_flows_destroy(struct installed_flows *in)
     hmap_destroy(&in->groups);
 }
 
-/* All of the actions except from which OpenFlow form they were decoded. */
+/* All that the actions mean: neither from which OpenFlow form they were
+ * decoded nor what is in the padding. */
 static uint32_t
 hash_actions(const struct ofpact *actions, size_t len)
 {
@@ -59,9 +60,26 @@ hash_actions(const struct ofpact *actions, size_t len)
 
     OFPACT_FOR_EACH (a, actions, len) {
         hash = hash_2words(hash, a->type);
-        hash = hash_bytes(a + 1, a->len - sizeof *a, hash);
+        if (a->type == OFPACT_SET_FIELD) {
+            const struct ofpact_set_field *sf = ofpact_get_SET_FIELD(a);
+            size_t n = sf->field->n_bytes;
+
+            hash = hash_2words(hash, sf->field->id);
+            hash = hash_bytes(sf->value, n, hash);
+            hash = hash_bytes(ofpact_set_field_mask(sf), n, hash);
+        } else {
+            hash = hash_bytes(a + 1, a->len - sizeof *a, hash);
+        }
     }
     return hash;
+}
+
+/* Decoding adds to some matches that the packet is an Ethernet frame, which all
+ * of ours are: to compare, add it to all. */
+static void
+normalize(struct match *match)
+{
+    match_set_default_packet_type(match);
 }
 
 static uint32_t
@@ -91,6 +109,7 @@ installed_flows_read_flows(struct installed_flows *in, struct ofpbuf *reply)
         f->cookie = ntohll(fs.cookie);
         f->actions_hash = hash_actions(fs.ofpacts, fs.ofpacts_len);
         f->actions_len = fs.ofpacts_len;
+        normalize(&fs.match);
         minimatch_init(&f->match, &fs.match);
         hmap_insert(&in->flows, &f->node,
                     hash_flow(fs.table_id, fs.priority, &fs.match));
@@ -145,9 +164,12 @@ bool
 installed_flows_take_flow(struct installed_flows *in,
                           const struct flow_entry *e)
 {
-    uint32_t hash = hash_flow(e->table, e->priority, &e->match);
+    struct match wanted = e->match;
     struct installed_flow *f;
+    uint32_t hash;
 
+    normalize(&wanted);
+    hash = hash_flow(e->table, e->priority, &wanted);
     HMAP_FOR_EACH_WITH_HASH (f, node, hash, &in->flows) {
         struct match match;
 
@@ -155,7 +177,7 @@ installed_flows_take_flow(struct installed_flows *in,
             continue;
         }
         minimatch_expand(&f->match, &match);
-        if (match_equal(&match, &e->match)) {
+        if (match_equal(&match, &wanted)) {
             bool same = f->cookie == e->cookie
                         && f->actions_len == e->actions.size
                         && f->actions_hash == hash_actions(e->actions.data,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import struct
 from collections import Counter
 from collections.abc import Iterator
@@ -19,6 +20,8 @@ from .frames import Frame
 from .netns import Namespace
 from .processes import wait_until
 
+# Whole frames; no more, because each takes so much of the buffer.
+SNAPLEN = 2048
 VXLAN_PORT, GENEVE_PORT = 4789, 6081
 TRANSPARENT_ETHERNET = 0x6558
 GRE_HAS_CHECKSUM, GRE_HAS_KEY, GRE_HAS_SEQUENCE = 0x8000, 0x2000, 0x1000
@@ -97,8 +100,9 @@ class Capture:
         self._vxlan_ports = vxlan_ports
         self._frames: list[Frame] | None = None
         self._daemon = namespace.daemon(
-            "tcpdump", ["tcpdump", "-n", "-U", "--immediate-mode", "-B", "8192",
-                        "-Z", "root", "-i", interface, "-w", str(path)],
+            "tcpdump", ["tcpdump", "-n", "-U", "--immediate-mode",
+                        "-s", str(SNAPLEN), "-B", "16384", "-Z", "root",
+                        "-i", interface, "-w", str(path)],
             path.with_suffix(".log"))
         self._daemon.wait_ready(lambda: "listening on" in self._daemon.said())
 
@@ -116,6 +120,10 @@ class Capture:
             self.sync()
         finally:
             self._daemon.stop()
+        if not re.search(r"^0 packets dropped by kernel", self._daemon.said(),
+                         re.MULTILINE):
+            raise RuntimeError(f"tcpdump missed something:"
+                               f" {self._daemon.said()}")
         self._frames = self._read()
 
     def sync(self) -> None:

@@ -55,24 +55,34 @@ class RawPort:
 
     def receive_until(self, is_last: Callable[[Frame], object],
                       timeout: float = 10) -> list[Frame]:
-        """All frames that came in, up to the first that 'is_last'.
-
-        Fails when none comes in time.  What must not arrive is shown by
-        sending it before something that does: see what came before that."""
+        """All frames that came in, up to the first that 'is_last'.  Fails
+        when none comes in time."""
         seen: list[Frame] = []
         deadline = time.monotonic() + timeout
+        while not seen or not is_last(seen[-1]):
+            frame = self._receive(max(0.001, deadline - time.monotonic()))
+            if frame is None:
+                raise TimeoutError(f"no such frame in {timeout:g} s, only"
+                                   f" {seen}")
+            seen.append(frame)
+        return seen
+
+    def pending(self) -> list[Frame]:
+        """All frames that have come in by now."""
+        seen: list[Frame] = []
+        while frame := self._receive(0):
+            seen.append(frame)
+        return seen
+
+    def _receive(self, timeout: float) -> Frame | None:
+        self._sock.settimeout(timeout)
         while True:
-            self._sock.settimeout(max(0.001, deadline - time.monotonic()))
             try:
                 raw, address = self._sock.recvfrom(65535)
             except (TimeoutError, BlockingIOError):
-                raise TimeoutError(f"no such frame in {timeout:g} s, only"
-                                   f" {seen}") from None
-            if address[2] == PACKET_OUTGOING:
-                continue
-            seen.append(frames.decode(raw))
-            if is_last(seen[-1]):
-                return seen
+                return None
+            if address[2] != PACKET_OUTGOING:
+                return frames.decode(raw)
 
 
 class Vm:
@@ -210,6 +220,12 @@ class Vm:
     def raw(self) -> Iterator[RawPort]:
         with contextlib.closing(self.namespace.packet_socket("eth0")) as sock:
             yield RawPort(sock)
+
+    def mute(self) -> None:
+        """Takes eth0's addresses away: from now on only raw frames come from
+        this VM, and its kernel answers to none."""
+        self.namespace.sysctl("net/ipv6/conf/eth0/disable_ipv6", "1")
+        self.namespace.ip("addr flush dev eth0")
 
     def forget_neighbours(self) -> None:
         """Empties the ARP and ND caches."""

@@ -4,9 +4,10 @@ and on the hypervisors."""
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from lab import cloud, frames
 from lab.agent import Agent
@@ -14,7 +15,7 @@ from lab.frames import Frame
 from lab.hypervisor import INTEGRATION_BRIDGE, Hypervisor
 from lab.lab import Lab
 from lab.processes import wait_until
-from lab.vm import RawPort, Vm
+from lab.vm import Vm
 
 # An endpoint far away in a segment that no VM is in.  With it no test ever
 # deletes *all* endpoints, which vtepd would rightly take for an accident.
@@ -130,17 +131,21 @@ class Scene:
                 if row["ofport"]) == sorted(peers) and len(rows) == len(peers))
         return rows
 
-    def pass_polls(self, host: str, n: int = 2) -> None:
-        """Waits until vtepd has asked for n more lists, the first of which
-        began after this call, and has been answered."""
-        def asked() -> int:
-            return sum(f"host={host}&" in request["path"] + "&"
-                       for request in self.cloud.requests())
+    def pass_lists(self, host: str, n: int = 2) -> None:
+        """Waits until vtepd has dealt with n more lists, the first of which
+        it began after this call.  Each also compares everything with the
+        switch."""
+        agent = self.agents[host]
 
-        before = asked()
-        self.agents[host].resync()
-        wait_until(asked, f"{host} has listed {n} times more",
-                   until=lambda now: now > before + n)
+        def lists() -> int:
+            return agent.show("status")["inventory"]["lists"]
+
+        # The first may have been under way.
+        for _ in range(n + 1):
+            before = lists()
+            agent.resync()
+            wait_until(lists, f"{host} lists again",
+                       until=lambda now: now > before)
 
     def state(self, host: str) -> str:
         """All that vtepd has made on a host, to compare: flows, groups,
@@ -162,10 +167,10 @@ class Scene:
                    until=lambda lines: not lines)
 
     def settle(self, host: str) -> str:
-        """Waits until the state stays the same over two polls; returns it."""
+        """Waits until the state stays the same over two lists; returns it."""
         while True:
             before = self.state(host)
-            self.pass_polls(host)
+            self.pass_lists(host)
             if self.state(host) == before:
                 return before
 
@@ -199,32 +204,65 @@ def broadcast(source: Vm, size: int = 20) -> bytes:
                                     frames.PROTO_UDP, datagram))
 
 
+def heard_by(source: Vm, sent: list[bytes], *targets: Vm
+             ) -> dict[str, list[Frame]]:
+    """Sends frames from 'source', then honest pings to each target one by
+    one, and returns what each heard before the last of them, by name
+    (kernels' MLD reports apart, which come when they like).
+
+    A switch may change the order of frames that it finds waiting together.
+    But the second ping is sent when the first has arrived, so all frames are
+    on their way by then, and the third when the second has: on two switches
+    in a row nothing is left that could come later."""
+    seen: dict[str, list[Frame]] = {}
+    with contextlib.ExitStack() as stack:
+        out = stack.enter_context(source.raw())
+        ports = {target.name: stack.enter_context(target.raw())
+                 for target in targets}
+        out.send(*sent)
+        for target in targets:
+            marks = [echo(source, target, 0x4d00 + n) for n in range(3)]
+            got: list[Frame] = []
+            for mark in marks:
+                out.send(mark)
+                got += ports[target.name].receive_until(
+                    lambda frame: frame.raw == mark)
+            seen[target.name] = [frame for frame in got if frame.kind != "mld"
+                                 and frame.raw not in marks]
+    return seen
+
+
 def heard(source: Vm, sent: list[bytes], target: Vm) -> list[Frame]:
-    """Sends frames from 'source', then an honest ping to 'target', and
-    returns what the target heard before that ping (kernels' MLD reports
-    apart, which come when they like).
-
-    A switch keeps the order of packets on one path, so nothing of what was
-    sent before can come later."""
-    mark = echo(source, target, ident=0x4d4b)
-    with source.raw() as out, target.raw() as port:
-        out.send(*sent, mark)
-        return _before(port, lambda frame: frame.raw == mark)
+    """The same for one target: the frames that it heard."""
+    return heard_by(source, sent, target)[target.name]
 
 
-def _before(port: RawPort, is_mark: Callable[[Frame], object]) -> list[Frame]:
-    seen = port.receive_until(is_mark)[:-1]
-    return [frame for frame in seen if frame.kind != "mld"]
+def arrived(source: Vm, sent: list[bytes], target: Vm) -> list[bytes]:
+    """Which of the frames sent the target heard, as often as it did, in the
+    order of 'sent'."""
+    raws = [frame.raw for frame in heard(source, sent, target)]
+    return [frame for frame in dict.fromkeys(sent)
+            for _ in range(raws.count(frame))]
 
 
 def answers(source: Vm, sent: list[bytes], target: Vm) -> list[Frame]:
-    """Sends frames from 'source', then an honest ping to 'target', and
-    returns what 'source' heard before the target's reply."""
+    """Sends frames from 'source', then honest pings to 'target' as heard()
+    does, and returns what 'source' heard apart from the pings' replies."""
+    seen: list[Frame] = []
     with source.raw() as port:
-        port.send(*sent, echo(source, target, ident=0x4d4c))
-        return _before(port, lambda frame: frame.kind == "icmp"
-                       and frame.payload[:1] == b"\0"
-                       and frame.payload[4:6] == b"\x4d\x4c")
+        port.send(*sent)
+        for ident in range(0x4d00, 0x4d03):
+            port.send(echo(source, target, ident))
+            seen += port.receive_until(lambda frame: is_reply(frame, ident))
+    return [frame for frame in seen
+            if frame.kind != "mld" and not is_reply(frame)]
+
+
+def is_reply(frame: Frame, ident: int | None = None) -> bool:
+    """Is it an echo reply (to the ping with 'ident')?"""
+    return (frame.kind == "icmp" and frame.icmp_type == 0
+            and (ident is None
+                 or frame.payload[4:6] == ident.to_bytes(2, "big")))
 
 
 def dropped(hypervisor: Hypervisor, bridge: str = INTEGRATION_BRIDGE) -> int:

@@ -46,12 +46,12 @@ def test_r07_two_hosts_with_one_address(scene: Scene) -> None:
         offset = scene.agents["hv1"].log_size()
         for twin in order:
             scene.put(twin)
-            scene.pass_polls("hv1", 1)
+            scene.pass_lists("hv1", 1)
         reports(scene, "twin1", "twin2", "192.0.2.77")
         winners.append(scene.hv["hv1"].peers())
         settled = scene.settle("hv1")
         database = (scene.hv["hv1"].folder / "conf.db").read_bytes()
-        scene.pass_polls("hv1", 3)
+        scene.pass_lists("hv1", 3)
         assert scene.state("hv1") == settled
         assert (scene.hv["hv1"].folder / "conf.db").read_bytes() == database
         assert count_logged(scene, offset, "twin1", "twin2") == 1
@@ -80,7 +80,7 @@ def test_r08_foreign_port_to_the_same_remote(scene: Scene) -> None:
     scene.ready(b)
     line = scene.agents["hv1"].wait_logged("exists", offset)
     assert "hv2" in line
-    scene.pass_polls("hv1", 3)
+    scene.pass_lists("hv1", 3)
     # Backed off: no port comes and goes over and over.
     assert count_logged(scene, offset, "exists") <= 2
     after = hv1.rows("Interface", "name=foreign")
@@ -111,7 +111,7 @@ def test_r10_name_is_taken(scene: Scene) -> None:
     # A restart finds its own port under the other name.
     before = scene.settle("hv1")
     scene.agents["hv1"].restart()
-    scene.pass_polls("hv1")
+    scene.pass_lists("hv1")
     scene.wait_state("hv1", before)
     hv1.vsctl("del-port", name)
 
@@ -220,7 +220,7 @@ def test_r28_two_segments_with_one_vni(scene: Scene) -> None:
     c = scene.vm("c", "aaa", "hv1", ips=["10.0.1.1"])
     d = scene.vm("d", "aaa", "hv2", ips=["10.0.1.2"])
     reports(scene, "aaa", "blue", "77")
-    scene.pass_polls("hv1")
+    scene.pass_lists("hv1")
     assert count_logged(scene, offset, "aaa", "blue") == 1
     served = [wait_until(lambda: [vm.name for vm in (a, b, c, d)
                                   if vm.is_installed()],
@@ -231,7 +231,7 @@ def test_r28_two_segments_with_one_vni(scene: Scene) -> None:
     scene.delete("segment", "blue")
     scene.segment("blue", 77)
     scene.lab.resync()
-    scene.pass_polls("hv1")
+    scene.pass_lists("hv1")
     wait_until(lambda: [[vm.name for vm in (a, b, c, d)
                          if vm.is_installed()]], "the same is served",
                until=lambda names: names == served)
@@ -250,7 +250,7 @@ def test_r28_one_mac_twice_in_a_segment(scene: Scene) -> None:
     scene.put(cloud.endpoint("zz", "blue", "hv2", a.mac, ["10.0.0.99"]))
     line = scene.agents["hv1"].wait_logged("zz", offset)
     assert a.mac in line or '"a"' in line or " a " in line
-    scene.pass_polls("hv1")
+    scene.pass_lists("hv1")
     assert count_logged(scene, offset, "zz") == 1
     assert a.is_installed() and other.is_installed()
     assert a.ping(b.ipv4, count=3).received == 3

@@ -29,7 +29,7 @@ def pair(scene: Scene) -> tuple[Vm, Vm]:
 def only_hv1(scene: Scene) -> Agent:
     """From now on only hv1 asks for lists, and each failure is logged."""
     scene.settings(scene.agents["hv2"], poll="3600")
-    scene.pass_polls("hv2", 1)
+    scene.pass_lists("hv2", 1)
     agent = scene.agents["hv1"]
     agent.command("vlog/disable-rate-limit")
     return agent
@@ -70,7 +70,7 @@ def one_bad_list(scene: Scene, agent: Agent, fault: dict) -> str:
                until=lambda requests: len(requests) >= 2
                and requests[0].get("fault") and not requests[-1].get("fault"))
     # The good one may yet be on its way; the next begins after it.
-    scene.pass_polls("hv1", 1)
+    scene.pass_lists("hv1", 1)
     lines = complaints(agent, offset)
     if len(lines) != 1:
         return f"{len(lines)} lines were logged: {lines}"
@@ -89,7 +89,7 @@ def test_bad_objects(scene: Scene) -> None:
     bad = [{**obj, "id": f"bad-{n}"}
            for n, (_, obj) in enumerate(BAD_OBJECTS)]
     scene.put(*bad, {**b.endpoint(), "mac": "no MAC"})
-    scene.pass_polls("hv1", 3)
+    scene.pass_lists("hv1", 3)
     lines = complaints(agent, offset)
     wrong = []
     for n, (member, obj) in enumerate(BAD_OBJECTS):
@@ -121,7 +121,7 @@ def test_same_id_twice_in_a_list(scene: Scene) -> None:
             {"version": "twice", "items": order}))
         agent.resync()
         agent.wait_logged("b", offset)
-        scene.pass_polls("hv1")
+        scene.pass_lists("hv1")
         scene.wait_state("hv1", before)
         assert a.ping(b.ipv4, count=3).received == 3
 
@@ -146,7 +146,7 @@ def test_pages(scene: Scene) -> None:
             wait_until(scene.cloud.requests, "the fault has been met",
                        until=lambda seen: any(request.get("fault")
                                               for request in seen))
-            scene.pass_polls("hv1", 12)
+            scene.pass_lists("hv1", 12)
             assert scene.state("hv1") == before, fault
         # Changes while listing: begun again, never mixed.
         for n in range(20):
@@ -212,7 +212,7 @@ def test_r50_api_is_away(scene: Scene) -> None:
         assert scene.state("hv1") == before
         scene.cloud.start()
         scene.cloud.replace(*objects)
-        scene.pass_polls("hv1")
+        scene.pass_lists("hv1")
         assert finish().lost == 0
     assert scene.state("hv1") == before
     late = scene.vm("late", "blue", "hv2")
@@ -334,5 +334,5 @@ def test_routers_and_the_like_are_kept_for_later(scene: Scene) -> None:
     scene.put({"kind": "router", "id": "r1", "mac": "02:00:5e:00:00:01",
                "segments": ["blue"], "routes": []})
     scene.agents["hv1"].wait_logged("r1", offset)
-    scene.pass_polls("hv1")
+    scene.pass_lists("hv1")
     assert a.ping(b.ipv4, count=3).received == 3

@@ -162,5 +162,5 @@ def test_remote_object_of_a_later_version(scene: Scene) -> None:
     a, b = pair(scene)
     scene.put({**cloud.segment("blue", 77), "colour": "#0000ff"},
               {**b.endpoint(), "trunk": {"of": ["x"]}})
-    scene.pass_polls("hv1")
+    scene.pass_lists("hv1")
     assert a.ping(b.ipv4, count=3).received == 3

@@ -8,7 +8,7 @@ from lab import cloud
 from lab.agent import Agent
 from lab.processes import wait_until
 from lab.vm import Vm
-from scene import Scene, echo, heard
+from scene import Scene, arrived, echo
 
 HYPERVISORS = 2
 
@@ -169,7 +169,7 @@ def test_r30_port_number_changes(scene: Scene) -> None:
                    f"nothing is left of port {old}",
                    until=lambda lines: not lines)
         spoof = echo(a, b, src="10.0.0.99")
-        assert heard(a, [spoof], b) == []
+        assert arrived(a, [spoof], b) == []
         assert scene.wait_peers("hv1", "hv2")
         old = number
 
@@ -186,7 +186,7 @@ def test_r30_two_ports_swap_numbers(scene: Scene) -> None:
                "the numbers are swapped",
                until=lambda now: now == (second, first))
     scene.connect(a, b, c)
-    assert heard(a, [echo(a, b, src=c.ipv4)], b) == []
+    assert arrived(a, [echo(a, b, src=c.ipv4)], b) == []
 
 
 def test_plugged_twice(scene: Scene) -> None:

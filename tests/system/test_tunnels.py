@@ -119,7 +119,7 @@ def test_changed_in_place_without_loss(scene: Scene) -> None:
             wait_until(scene.hv["hv1"].tunnels, f"the key mode is {mode}",
                        until=lambda rows: [row["options"]["key"]
                                            for row in rows] == [key])
-            scene.pass_polls("hv1")
+            scene.pass_lists("hv1")
         result = finish()
     assert (result.lost, result.duplicates) == (0, 0), result
 
@@ -141,7 +141,7 @@ def test_r15_names_are_short_and_stable(scene: Scene) -> None:
     names = sorted(row["name"] for row in rows)
     assert all(len(name) <= 15 and name.startswith("ge-") for name in names)
     scene.agents["hv1"].restart()
-    scene.pass_polls("hv1")
+    scene.pass_lists("hv1")
     assert sorted(row["name"] for row in scene.hv["hv1"].tunnels()) == names
 
 
@@ -194,7 +194,7 @@ def test_r17_tunnels_only_to_hosts_that_share_a_segment(scene: Scene) -> None:
     scene.wait_peers("hv3")
     # An endpoint that is placed on hv1 but not plugged makes nothing live.
     scene.remote("placed", "red", "hv1")
-    scene.pass_polls("hv1")
+    scene.pass_lists("hv1")
     scene.wait_peers("hv1", "hv2")
     scene.wait_peers("hv3", "hv1")
     # The last VM of blue goes from hv1: no tunnel is needed there any more.
@@ -254,7 +254,7 @@ def test_linger(scene: Scene) -> None:
     b_object = b.endpoint()
     scene.delete("endpoint", "b")
     gone = time.monotonic()
-    scene.pass_polls("hv1", 1)
+    scene.pass_lists("hv1", 1)
     assert uuids(scene.hv["hv1"].tunnels()) == uuids(rows)
     scene.put(b_object)
     scene.connect(a, b)
@@ -290,6 +290,6 @@ def test_r41_restart_changes_nothing(scene: Scene) -> None:
     before = scene.settle("hv1")
     with a.pinging(b.ipv4) as finish:
         scene.agents["hv1"].restart()
-        scene.pass_polls("hv1")
+        scene.pass_lists("hv1")
         assert finish().lost == 0
     scene.wait_state("hv1", before)

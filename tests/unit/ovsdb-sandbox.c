@@ -132,7 +132,7 @@ ovsdb_sandbox_start_switch(struct ovsdb_sandbox *sandbox)
     char *ctl = xasprintf("%s/ovs-vswitchd.ctl", sandbox->dir);
     char *unixctl = xasprintf("--unixctl=%s", ctl);
     char *argv[] = { "ovs-vswitchd", sandbox->remote,
-                     "--enable-dummy=override", "--disable-system", unixctl,
+                     "--enable-dummy=system", "--disable-system", unixctl,
                      "-vconsole:warn", NULL };
 
     sandbox->switch_pid = start(sandbox->dir, argv, "ovs-vswitchd.log");

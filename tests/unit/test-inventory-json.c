@@ -16,6 +16,7 @@
 
 #include <cmocka.h>
 
+#include "cloud/inventory-page.h"
 #include "openvswitch/dynamic-string.h"
 #include "packets.h"
 #include "util.h"
@@ -296,8 +297,8 @@ static const struct refusal refusals[] = {
       "host 'hv': 'tunnels[0].type' is 'stt', which is none of vxlan, gre and "
       "geneve" },
     { TUNNEL("'type':'none','ip':'192.0.2.1'"),
-      "host 'hv': 'tunnels[0].type' is 'none', which is none of vxlan, gre and "
-      "geneve" },
+      "host 'hv': 'tunnels[0].type' is 'none', which is none of vxlan, gre "
+      "and geneve" },
     { TUNNEL("'type':'gre'"), "host 'hv': 'tunnels[0].ip' is missing" },
     { TUNNEL("'type':'gre','ip':3232235521"),
       "host 'hv': 'tunnels[0].ip' is 3232235521, which is not a string" },
@@ -852,8 +853,8 @@ static const struct refusal bad_pages[] = {
       BAD "32: invalid Unicode `\\134uD800` near `'\\134ud800'`" },
     { "{'version':'1','items':['a\nb']}",
       BAD "26: unexpected newline near `'a`" },
-    { "{'version':'1','items':['a\x01b']}",
-      BAD "27: control character 0x1 near `'a`" },
+    { "{'version':'1','items':['a\x1b']}",
+      BAD "26: control character 0x1b near `'a`" },
     { "{'version':'1','items':[// x\n]}", BAD "25: invalid token near `/`" },
     { "{'version':'1',\n'items':\n[tru]}",
       "bad JSON at line 3 column 4: invalid token near `tru`" },
@@ -1029,8 +1030,8 @@ test_largest_object(void **state OVS_UNUSED)
 static void
 test_object_and_more(void **state OVS_UNUSED)
 {
-    static const char text[] = "{\"kind\":\"host\",\"id\":\"h\",\"tunnels\":[]}"
-                               "\n{}";
+    static const char text[] =
+        "{\"kind\":\"host\",\"id\":\"h\",\"tunnels\":[]}\n{}";
     char *error = NULL;
 
     assert_null(inventory_json_decode_object(text, sizeof text - 1, &error));

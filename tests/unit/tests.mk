@@ -5,8 +5,24 @@
 # need.  What is not named is not there: the line proves what a module can do
 # without.
 
+core_objects := $(patsubst %.c,%.o,$(wildcard agent/core/*.c))
+
 unit_symbols := tests/unit/symbols-ovs.o -ljansson
 unit_tunnel-spec := agent/core/tunnel-spec.o agent/core/objects.o
+unit_objects := agent/core/objects.o
+unit_list-schedule := agent/cloud/list-schedule.o
+unit_inventory-url := agent/cloud/inventory-url.o -lcurl
+unit_http-answer := agent/cloud/http-answer.o -lcurl
+unit_page-chain := agent/cloud/page-chain.o agent/cloud/http-answer.o \
+    agent/cloud/safe-text.o -lcurl
+unit_inventory-json := $(addprefix agent/cloud/,inventory-json.o \
+    inventory-page.o object-json.o address-text.o safe-text.o) \
+    agent/core/objects.o -ljansson
+unit_inventory-source := $(unit_inventory-json) $(addprefix agent/cloud/, \
+    inventory-source.o http-inventory.o file-inventory.o http-transfer.o \
+    curl-poll.o http-answer.o inventory-url.o page-chain.o list-schedule.o \
+    api-token.o) -lcurl
+unit_random-history := $(core_objects)
 
 # How they are built; every test-NAME.c needs its line above.
 

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef VTEPD_REPORT_H
+#define VTEPD_REPORT_H 1
+
+/* What the operator commands of contract 7 show, without the asking.
+ *
+ * Each function appends to 's' a text for people or JSON, ending with a
+ * new-line character, everything sorted.  Reads the agent, changes nothing. */
+
+#include <stdbool.h>
+
+struct agent;
+struct ds;
+
+void report_status(const struct agent *, bool json, struct ds *s);
+void report_hosts(const struct agent *, bool json, struct ds *s);
+void report_segments(const struct agent *, bool json, struct ds *s);
+void report_tunnels(const struct agent *, bool json, struct ds *s);
+
+/* The endpoints of 'segment', all of them if it is NULL.  Returns false if
+ * there is no such segment. */
+bool report_endpoints(const struct agent *, const char *segment, bool json,
+                      struct ds *s);
+
+#endif /* report.h */

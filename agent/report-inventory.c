@@ -230,7 +230,7 @@ static const struct listing_column endpoint_columns[] = {
  *
  *   refused   not at all, 'reason' says why
  *   local     plugged here as 'interface', on 'ofport'
- *   remote    through 'group'
+ *   remote    through 'group'; 'reason' says if that leads to no tunnel
  *   absent    placed here but not plugged; or it is, and 'reason' says why
  *             that does not count
  *   pending   soon: it is still to be looked at
@@ -242,6 +242,42 @@ struct endpoint_state {
     uint32_t group;
     char *reason;               /* Or NULL. */
 };
+
+/* Groups that lead to no tunnel, or to one that has no ofport yet. */
+struct dead_groups {
+    uint32_t *groups;           /* Ascending once all are collected. */
+    size_t n, allocated;
+};
+
+static void
+collect_dead_group(uint32_t group, uint32_t ofport, void *dead_)
+{
+    struct dead_groups *dead = dead_;
+
+    if (!ofport) {
+        if (dead->n >= dead->allocated) {
+            dead->groups = x2nrealloc(dead->groups, &dead->allocated,
+                                      sizeof *dead->groups);
+        }
+        dead->groups[dead->n++] = group;
+    }
+}
+
+static int
+compare_groups(const void *a_, const void *b_)
+{
+    const uint32_t *a = a_;
+    const uint32_t *b = b_;
+
+    return *a < *b ? -1 : *a > *b;
+}
+
+static bool
+is_dead_group(const struct dead_groups *dead, uint32_t group)
+{
+    return dead->n && bsearch(&group, dead->groups, dead->n, sizeof group,
+                              compare_groups);
+}
 
 /* Why an endpoint is not served at all, or NULL. */
 static char *
@@ -267,6 +303,7 @@ why_refused(const struct inventory *inv, const struct endpoint *e)
 
 static void
 get_recorded_state(const struct endpoint_record *r, const struct vm_port *port,
+                   const struct dead_groups *dead,
                    struct endpoint_state *state)
 {
     switch (r->place) {
@@ -278,6 +315,10 @@ get_recorded_state(const struct endpoint_record *r, const struct vm_port *port,
     case PLACE_REMOTE:
         state->name = "remote";
         state->group = r->out;
+        if (is_dead_group(dead, r->out)) {
+            state->reason = xasprintf("group %"PRIu32" leads to no tunnel",
+                                      r->out);
+        }
         break;
     case PLACE_ABSENT:
         state->name = "absent";
@@ -295,7 +336,7 @@ get_recorded_state(const struct endpoint_record *r, const struct vm_port *port,
 
 static void
 get_state(const struct agent *agent, const struct endpoint_node *node,
-          struct endpoint_state *state)
+          const struct dead_groups *dead, struct endpoint_state *state)
 {
     const struct endpoint *e = node->endpoint;
     const struct endpoint_record *r = overlay_endpoint_record(node);
@@ -314,7 +355,7 @@ get_state(const struct agent *agent, const struct endpoint_node *node,
                                 node->id, &n_plugged);
     }
     if (r) {
-        get_recorded_state(r, port, state);
+        get_recorded_state(r, port, dead, state);
     } else if (port || overlay_segment_info(e->segment, &info)) {
         state->name = "pending";
     } else {
@@ -351,7 +392,7 @@ put_state(struct listing *l, const struct endpoint_state *state)
 
 static void
 put_endpoint(struct listing *l, const struct agent *agent,
-             const struct endpoint_node *node)
+             const struct endpoint_node *node, const struct dead_groups *dead)
 {
     const struct endpoint *e = node->endpoint;
     struct svec ips = SVEC_EMPTY_INITIALIZER;
@@ -365,7 +406,7 @@ put_endpoint(struct listing *l, const struct agent *agent,
             svec_add(&ips, ip);
         }
     }
-    get_state(agent, node, &state);
+    get_state(agent, node, dead, &state);
     listing_put_string(l, node->id);
     listing_put_number(l, e->revision);
     listing_put_string(l, e->segment->id);
@@ -401,6 +442,26 @@ sorted_endpoints_of(const struct segment_node *segment, size_t *n)
     return nodes;
 }
 
+static void
+put_endpoints(const struct agent *agent, const struct endpoint_node **nodes,
+              size_t n, bool json, struct ds *s)
+{
+    struct dead_groups dead = { NULL, 0, 0 };
+    struct listing *l = listing_create(endpoint_columns,
+                                       ARRAY_SIZE(endpoint_columns), json);
+
+    overlay_for_each_group(agent->overlay, collect_dead_group, &dead);
+    if (dead.n) {
+        qsort(dead.groups, dead.n, sizeof *dead.groups, compare_groups);
+    }
+    for (size_t i = 0; i < n; i++) {
+        put_endpoint(l, agent, nodes[i], &dead);
+    }
+    listing_format(l, 0, s);
+    listing_destroy(l);
+    free(dead.groups);
+}
+
 bool
 report_endpoints(const struct agent *agent, const char *segment_id, bool json,
                  struct ds *s)
@@ -421,13 +482,7 @@ report_endpoints(const struct agent *agent, const char *segment_id, bool json,
         nodes = inventory_sorted_endpoints(agent->inventory, &n);
     }
 
-    struct listing *l = listing_create(endpoint_columns,
-                                       ARRAY_SIZE(endpoint_columns), json);
-    for (size_t i = 0; i < n; i++) {
-        put_endpoint(l, agent, nodes[i]);
-    }
-    listing_format(l, 0, s);
-    listing_destroy(l);
+    put_endpoints(agent, nodes, n, json, s);
     free(nodes);
     return true;
 }

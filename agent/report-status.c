@@ -159,8 +159,7 @@ waiting_for(const struct agent *agent)
                          setting_infos[missing].option,
                          setting_infos[missing].key);
     } else if (agent->source_error) {
-        return xasprintf("an inventory that can be used: %s",
-                         agent->source_error);
+        return xstrdup("an inventory that can be used");
     } else if (!inventory_last_list(agent->inventory)) {
         return xstrdup("the first whole inventory");
     } else if (!ovsdb.connected) {
@@ -344,9 +343,9 @@ put_inventory(struct status *st)
     } else {
         put_string(st, "error", "error", agent->source_error);
     }
-    put_text(st, "objects", "%"PRIuSIZE" hosts, %"PRIuSIZE" segments, "
-             "%"PRIuSIZE" routers, %"PRIuSIZE" endpoints", n_hosts,
-             n_segments, n_routers, n_endpoints);
+    put_text(st, "objects", "hosts %"PRIuSIZE", segments %"PRIuSIZE", "
+             "routers %"PRIuSIZE", endpoints %"PRIuSIZE, n_hosts, n_segments,
+             n_routers, n_endpoints);
     put_number(st, NULL, "hosts", n_hosts);
     put_number(st, NULL, "segments", n_segments);
     put_number(st, NULL, "routers", n_routers);

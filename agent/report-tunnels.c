@@ -177,7 +177,9 @@ report_tunnels(const struct agent *agent, bool json, struct ds *s)
     struct listing *l = listing_create(columns, ARRAY_SIZE(columns), json);
 
     overlay_for_each_tunnel(agent->overlay, collect, &tunnels);
-    qsort(tunnels.array, tunnels.n, sizeof *tunnels.array, compare);
+    if (tunnels.n) {
+        qsort(tunnels.array, tunnels.n, sizeof *tunnels.array, compare);
+    }
     for (size_t i = 0; i < tunnels.n; i++) {
         put_tunnel(l, &tunnels.array[i]);
     }

@@ -53,8 +53,8 @@ struct port_location {
 struct port_monitor;
 
 /* 'rows' must outlive the monitor. */
-struct port_monitor *port_monitor_create(const struct switch_rows *rows,
-                                         const struct port_monitor_callbacks *);
+struct port_monitor *port_monitor_create(
+    const struct switch_rows *rows, const struct port_monitor_callbacks *);
 void port_monitor_destroy(struct port_monitor *);
 
 /* Serves 'bridge' as 'owner' from the next port_monitor_run() on. */

@@ -3,7 +3,6 @@
 #include <config.h>
 #include "cloud/inventory-page.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -67,9 +67,10 @@ touch_claim_sharers(struct inventory *inv, const struct endpoint *e)
     }
 }
 
+/* Touches all that have 'mac' as their own or in 'allowed_pairs'. */
 static void
 touch_mac_sharers(struct inventory *inv, const struct segment_node *segment,
-                  const struct eth_addr mac, bool claims_too)
+                  const struct eth_addr mac)
 {
     uint32_t hash = inventory_mac_hash(segment, mac);
     const struct endpoint *other;
@@ -78,9 +79,6 @@ touch_mac_sharers(struct inventory *inv, const struct segment_node *segment,
     HMAP_FOR_EACH_WITH_HASH (other, mac_node, hash, &inv->macs) {
         if (other->segment == segment && eth_addr_equals(other->mac, mac)) {
             inventory_touch_endpoint(inv, other->node);
-            if (claims_too) {
-                touch_claim_sharers(inv, other);
-            }
         }
     }
     HMAP_FOR_EACH_WITH_HASH (pm, node, hash, &inv->pair_macs) {
@@ -91,14 +89,31 @@ touch_mac_sharers(struct inventory *inv, const struct segment_node *segment,
     }
 }
 
+/* Touches all that share an address or a MAC with 'e'. */
+static void
+touch_sharers(struct inventory *inv, const struct endpoint *e)
+{
+    touch_claim_sharers(inv, e);
+    touch_mac_sharers(inv, e->segment, e->mac);
+    for (size_t i = 0; i < e->n_pair_macs; i++) {
+        touch_mac_sharers(inv, e->segment, e->pair_macs[i].mac);
+    }
+}
+
 static void
 touch_endpoint_and_sharers(struct inventory *inv, const struct endpoint *e)
 {
+    const struct endpoint *rival;
+
     inventory_touch_endpoint(inv, e->node);
-    touch_claim_sharers(inv, e);
-    touch_mac_sharers(inv, e->segment, e->mac, true);
-    for (size_t i = 0; i < e->n_pair_macs; i++) {
-        touch_mac_sharers(inv, e->segment, e->pair_macs[i].mac, false);
+    touch_sharers(inv, e);
+    HMAP_FOR_EACH_WITH_HASH (rival, mac_node,
+                             inventory_mac_hash(e->segment, e->mac),
+                             &inv->macs) {
+        if (rival != e && rival->segment == e->segment
+            && eth_addr_equals(rival->mac, e->mac)) {
+            touch_sharers(inv, rival);
+        }
     }
 }
 

@@ -348,13 +348,13 @@ tell_tunnel_flows(struct overlay *ov, struct tunnel *t)
 
 static struct link *
 find_link(const struct overlay *ov, const struct host_node *peer,
-          enum encap forced, const struct segment_node *segment)
+          enum encap forced, const struct segment_node *segment, uint32_t vni)
 {
     struct link *link;
 
     HMAP_FOR_EACH_WITH_HASH (link, node, hash_pointer(peer, 0), &ov->links) {
         if (link->peer == peer && link->segment == segment
-            && link->forced == forced) {
+            && link->forced == forced && link->vni == vni) {
             return link;
         }
     }
@@ -451,14 +451,28 @@ is_taken_over(const struct link *link, const struct tunnel *old)
     return false;
 }
 
-/* Endpoints that stay with another link until this one leads somewhere. */
-static void
-touch_waiting_endpoints(struct overlay *ov, struct link *link)
+static bool
+anyone_waits(const struct overlay *ov, const struct host_node *peer)
 {
-    if (link->n_waiting) {
+    const struct link *link;
+
+    HMAP_FOR_EACH_WITH_HASH (link, node, hash_pointer(peer, 0), &ov->links) {
+        if (link->peer == peer && link->n_waiting) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Endpoints stay with one link to a peer while another leads nowhere yet.
+ * They may have to change over when either leads elsewhere. */
+static void
+touch_waiting_endpoints(struct overlay *ov, const struct host_node *peer)
+{
+    if (anyone_waits(ov, peer)) {
         struct endpoint *e;
 
-        LIST_FOR_EACH (e, host_list, &link->peer->endpoints) {
+        LIST_FOR_EACH (e, host_list, &peer->endpoints) {
             inventory_touch_endpoint(ov->inventory, e->node);
         }
     }
@@ -485,7 +499,7 @@ update_link(struct overlay *ov, struct link *link)
     if (link->ofport != ofport) {
         link->ofport = ofport;
         ov->sink->group(ov->sink->aux, link->group, ofport);
-        touch_waiting_endpoints(ov, link);
+        touch_waiting_endpoints(ov, link->peer);
     }
     overlay_report_link(ov, link, false);
 }
@@ -496,8 +510,9 @@ overlay_ref_link(struct overlay *ov, struct host_node *peer,
 {
     bool segment_key = ov->settings.segment_key;
     enum encap forced = segment->object.encap;
+    uint32_t vni = segment_key ? segment->object.vni : 0;
     struct link *link = find_link(ov, peer, forced,
-                                  segment_key ? segment : NULL);
+                                  segment_key ? segment : NULL, vni);
 
     if (!link) {
         link = xzalloc(sizeof *link);
@@ -505,8 +520,8 @@ overlay_ref_link(struct overlay *ov, struct host_node *peer,
         link->forced = forced;
         if (segment_key) {
             link->segment = inventory_ref_segment(ov->inventory, segment->id);
-            link->vni = segment->object.vni;
-            link->metadata = segment_metadata(link->vni, forced);
+            link->vni = vni;
+            link->metadata = segment_metadata(vni, forced);
         }
         ovs_list_init(&link->dirty_list);
         ovs_list_init(&link->idle_list);

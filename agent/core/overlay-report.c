@@ -338,8 +338,7 @@ overlay_report_link(struct overlay *ov, const struct link *link, bool gone)
         }
     }
 
-    char *subject = xasprintf("%d %s %s", link->forced, link->peer->id,
-                              link->segment ? link->segment->id : "");
+    char *subject = xasprintf("%"PRIu32, link->group);
     end(ov, "link", subject);
     free(subject);
 }

@@ -75,17 +75,23 @@ hash_actions(const struct ofpact *actions, size_t len)
 }
 
 /* Decoding adds to some matches that the packet is an Ethernet frame, which all
- * of ours are: to compare, add it to all. */
-static void
-normalize(struct match *match)
+ * of ours are: to compare, add it to all.  To delete a flow, its match must
+ * remain as it was dumped. */
+static struct match
+normalized(const struct match *match)
 {
-    match_set_default_packet_type(match);
+    struct match copy = *match;
+
+    match_set_default_packet_type(&copy);
+    return copy;
 }
 
 static uint32_t
 hash_flow(uint8_t table, uint16_t priority, const struct match *match)
 {
-    return match_hash(match, table << 16 | priority);
+    struct match m = normalized(match);
+
+    return match_hash(&m, table << 16 | priority);
 }
 
 bool
@@ -109,7 +115,6 @@ installed_flows_read_flows(struct installed_flows *in, struct ofpbuf *reply)
         f->cookie = ntohll(fs.cookie);
         f->actions_hash = hash_actions(fs.ofpacts, fs.ofpacts_len);
         f->actions_len = fs.ofpacts_len;
-        normalize(&fs.match);
         minimatch_init(&f->match, &fs.match);
         hmap_insert(&in->flows, &f->node,
                     hash_flow(fs.table_id, fs.priority, &fs.match));
@@ -164,12 +169,10 @@ bool
 installed_flows_take_flow(struct installed_flows *in,
                           const struct flow_entry *e)
 {
-    struct match wanted = e->match;
+    struct match wanted = normalized(&e->match);
+    uint32_t hash = hash_flow(e->table, e->priority, &e->match);
     struct installed_flow *f;
-    uint32_t hash;
 
-    normalize(&wanted);
-    hash = hash_flow(e->table, e->priority, &wanted);
     HMAP_FOR_EACH_WITH_HASH (f, node, hash, &in->flows) {
         struct match match;
 
@@ -177,6 +180,7 @@ installed_flows_take_flow(struct installed_flows *in,
             continue;
         }
         minimatch_expand(&f->match, &match);
+        match = normalized(&match);
         if (match_equal(&match, &wanted)) {
             bool same = f->cookie == e->cookie
                         && f->actions_len == e->actions.size

@@ -10,6 +10,8 @@ core_objects := $(patsubst %.c,%.o,$(wildcard agent/core/*.c))
 unit_symbols := tests/unit/symbols-ovs.o -ljansson
 unit_tunnel-spec := agent/core/tunnel-spec.o agent/core/objects.o
 unit_objects := agent/core/objects.o
+unit_listing := agent/listing.o
+unit_config := agent/config.o agent/core/objects.o
 unit_list-schedule := agent/cloud/list-schedule.o
 unit_inventory-url := agent/cloud/inventory-url.o -lcurl
 unit_http-answer := agent/cloud/http-answer.o -lcurl
@@ -22,6 +24,9 @@ unit_inventory-source := $(unit_inventory-json) $(addprefix agent/cloud/, \
     inventory-source.o http-inventory.o file-inventory.o http-transfer.o \
     curl-poll.o http-answer.o inventory-url.o page-chain.o list-schedule.o \
     api-token.o) -lcurl
+unit_repair-limit := ovsdb-client/repair-limit.o
+unit_ovsdb-client := $(patsubst %.c,%.o,$(wildcard ovsdb-client/*.c)) \
+    tests/unit/ovsdb-sandbox.o agent/core/objects.o agent/core/tunnel-spec.o
 unit_random-history := $(core_objects)
 
 # How they are built; every test-NAME.c needs its line above.

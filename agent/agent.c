@@ -311,7 +311,7 @@ create_source(struct agent *agent)
     agent->source_error = NULL;
     agent->source = inventory_source_create(&sc, &sink, &agent->source_error);
     if (!agent->source) {
-        VLOG_ERR("inventory \"%s\": %s", sc.url, agent->source_error);
+        VLOG_ERR("inventory: %s", agent->source_error);
     }
 }
 
@@ -349,8 +349,9 @@ configure_switch(struct agent *agent)
     free(target);
 }
 
-/* What a change of settings has an effect on.  A new URL or token makes a new
- * source; what is known stays until its first whole list. */
+/* The settings that make a new inventory source when they change; what is
+ * known stays until its first whole list.  All others of a source can only
+ * come from the command line. */
 static char *
 source_settings(const struct agent *agent)
 {

@@ -131,7 +131,13 @@ parse_bool(const char *text, bool *value)
     return NULL;
 }
 
-/* Of an address in 'text', IPv4 or IPv6, one per family. */
+static bool
+is_unicast_ipv4(ovs_be32 ip)
+{
+    return ip && ip != htonl(UINT32_MAX) && !ip_is_multicast(ip);
+}
+
+/* Addresses separated by commas, IPv4 or IPv6, one per family. */
 static char *
 parse_encap_ip(struct config *c, const char *text)
 {
@@ -155,8 +161,7 @@ parse_encap_ip(struct config *c, const char *text)
         }
         family = IN6_IS_ADDR_V4MAPPED(&ip) ? 0 : 1;
         if (ipv6_is_zero(&ip) || ipv6_addr_is_multicast(&ip)
-            || (!family && !in6_addr_get_mapped_ipv4(&ip))
-            || (!family && ip_is_multicast(in6_addr_get_mapped_ipv4(&ip)))) {
+            || (!family && !is_unicast_ipv4(in6_addr_get_mapped_ipv4(&ip)))) {
             error = xasprintf("\"%s\" is not a unicast address", s);
         } else if (has[family]) {
             error = xasprintf("has more than one %s address",
@@ -346,6 +351,38 @@ forget_value(struct config *c, enum setting id)
     }
 }
 
+/* Where the first value of all is refused, the default is the last good
+ * one. */
+static void
+use_default(struct config *c, enum setting id)
+{
+    char *error = parse(c, id, setting_infos[id].default_value);
+
+    ovs_assert(!error);
+    replace(&c->text[id], setting_infos[id].default_value);
+    c->origin[id] = ORIGIN_DEFAULT;
+}
+
+/* Values of URLs are not repeated: they may hold a password. */
+static char *
+describe_refusal(const struct config *c, enum setting id,
+                 enum setting_origin origin, const char *text,
+                 const char *error)
+{
+    const char *from = setting_origin_to_string(id, origin);
+
+    if (id == SETTING_INVENTORY) {
+        return xasprintf("%s: the URL %s; %s", from, error,
+                         c->text[id] ? "keeping the last good one"
+                                     : "there is no value yet");
+    } else if (!c->text[id]) {
+        return xasprintf("%s: \"%.200s\" %s; there is no value yet", from,
+                         text, error);
+    }
+    return xasprintf("%s: \"%.200s\" %s; keeping \"%s\"", from, text, error,
+                     c->text[id]);
+}
+
 static bool
 update_setting(struct config *c, const struct smap *external_ids,
                enum setting id, struct svec *errors)
@@ -366,14 +403,16 @@ update_setting(struct config *c, const struct smap *external_ids,
         char *error = parse(c, id, text);
 
         if (error) {
-            svec_add_nocopy(errors, xasprintf(
-                "%s: \"%.200s\" %s; %s%s%s",
-                setting_origin_to_string(id, origin), text, error,
-                c->text[id] ? "keeping \"" : "there is no value yet",
-                c->text[id] ? c->text[id] : "", c->text[id] ? "\"" : ""));
+            bool fall_back = !c->text[id] && setting_infos[id].default_value;
+
+            if (fall_back) {
+                use_default(c, id);
+            }
+            svec_add_nocopy(errors, describe_refusal(c, id, origin, text,
+                                                     error));
             free(error);
             replace(&c->refused[id], text);
-            return false;
+            return fall_back;
         }
     }
     replace(&c->refused[id], NULL);

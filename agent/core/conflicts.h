@@ -8,7 +8,8 @@
  *
  * Whoever evaluates an object says all that is wrong with it, every time; this
  * module finds what is new and what is over, so that each is logged once.
- * Bounded: beyond CONFLICTS_MAX sentences only their number is kept. */
+ * Bounded: once there are CONFLICTS_MAX sentences further ones are not kept,
+ * until their object is evaluated again. */
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -136,17 +136,19 @@ struct object *
 object_from_text(const char *line)
 {
     struct object *o = xzalloc(sizeof *o);
+    struct svec all = SVEC_EMPTY_INITIALIZER;
     struct svec words = SVEC_EMPTY_INITIALIZER;
     size_t n;
 
-    svec_parse_words(&words, line);
-    for (size_t i = 0; i < words.n; i++) {
-        if (!strncmp(words.names[i], "rev=", 4)) {
-            o->revision = strtoull(words.names[i] + 4, NULL, 0);
-            svec_del(&words, words.names[i]);
-            break;
+    svec_parse_words(&all, line);
+    for (size_t i = 0; i < all.n; i++) {
+        if (!strncmp(all.names[i], "rev=", 4)) {
+            o->revision = strtoull(all.names[i] + 4, NULL, 0);
+        } else {
+            svec_add(&words, all.names[i]);
         }
     }
+    svec_destroy(&all);
     ovs_assert(words.n >= 2
                && object_kind_from_string(words.names[0], &o->kind));
     o->id = xstrdup(words.names[1]);
@@ -341,6 +343,7 @@ inventory_drain(struct inventory *inv, struct svec *touched)
         svec_add_nocopy(out, xasprintf("segment %s", segment->id));
         inventory_unref_segment(inv, segment);
     }
+    inventory_begin_touched_endpoints(inv);
     struct endpoint_node *endpoint;
     while ((endpoint = inventory_next_touched_endpoint(inv))) {
         svec_add_nocopy(out, xasprintf("endpoint %s", endpoint->id));

@@ -204,22 +204,11 @@ walk_bridges(struct port_monitor *monitor)
     }
 }
 
-/* True if a whole snapshot of the database replaced what was there before:
- * the IDL then forgets which rows went.  The Open_vSwitch table has one row,
- * which shows as new, or is not there any more.  (The IDL does not track a new
- * row whose columns are all empty; then there is no bridge.) */
-static bool
-snapshot_is_new(const struct port_monitor *monitor)
-{
-    const struct ovsrec_open_vswitch *root
-        = ovsrec_open_vswitch_first(monitor->rows->idl);
-
-    if (!root || !root->n_bridges) {
-        return !hmap_is_empty(&monitor->ifaces);
-    }
-    return ovsrec_open_vswitch_is_new(root);
-}
-
+/* True if it may have changed which interface is on which bridge.
+ *
+ * When a whole snapshot replaces what was there before, as after a reconnect,
+ * the IDL forgets which rows went, but shows all bridges that are there as
+ * new.  There may be none. */
 static bool
 placement_changed(const struct port_monitor *monitor)
 {
@@ -238,7 +227,8 @@ placement_changed(const struct port_monitor *monitor)
             return true;
         }
     }
-    return false;
+    return (!hmap_is_empty(&monitor->ifaces)
+            && !ovsrec_bridge_first(monitor->rows->idl));
 }
 
 static void
@@ -378,17 +368,16 @@ iface_run(struct port_monitor *monitor, struct iface *iface)
 void
 port_monitor_run(struct port_monitor *monitor)
 {
-    const bool new_snapshot = snapshot_is_new(monitor);
     struct iface *iface;
 
-    if (new_snapshot || placement_changed(monitor)) {
+    if (placement_changed(monitor)) {
         walk_bridges(monitor);
     }
     if (!monitor->owner) {
         return;
     }
 
-    if (new_snapshot || monitor->look_at_all) {
+    if (monitor->look_at_all) {
         HMAP_FOR_EACH (iface, node, &monitor->ifaces) {
             iface_set_dirty(monitor, iface);
         }

@@ -319,7 +319,9 @@ endpoint_equals(const struct endpoint *e, const struct endpoint_object *o)
             return false;
         }
     }
-    c += link_local;
+    if (link_local && c++->kind != CLAIM_LINK_LOCAL) {
+        return false;
+    }
     for (size_t i = 0; i < o->n_pairs; i++, c++) {
         const struct allowed_pair *p = &o->pairs[i];
 
@@ -719,8 +721,9 @@ put_object(struct inventory *inv, struct object *object)
     }
 }
 
-/* Deletes what list number 'list' did not have.  Endpoints go first, so that
- * nothing dangles on the way. */
+/* Deletes what list number 'list' did not have, nor a later one, which may be
+ * under way or have broken off.  Endpoints go first, so that nothing dangles on
+ * the way. */
 static size_t
 sweep(struct inventory *inv, uint32_t list)
 {
@@ -728,28 +731,28 @@ sweep(struct inventory *inv, uint32_t list)
 
     struct endpoint_node *endpoint;
     HMAP_FOR_EACH_SAFE (endpoint, id_node, &inv->endpoints) {
-        if (endpoint->endpoint && endpoint->list != list) {
+        if (endpoint->endpoint && endpoint->list < list) {
             change_endpoint(inv, endpoint, NULL);
             n++;
         }
     }
     struct router_node *router;
     HMAP_FOR_EACH_SAFE (router, id_node, &inv->routers) {
-        if (router->list != list) {
+        if (router->list < list) {
             router_delete(inv, router);
             n++;
         }
     }
     struct segment_node *segment;
     HMAP_FOR_EACH_SAFE (segment, id_node, &inv->segments) {
-        if (segment->known && segment->list != list) {
+        if (segment->known && segment->list < list) {
             change_segment(inv, segment, NULL);
             n++;
         }
     }
     struct host_node *host;
     HMAP_FOR_EACH_SAFE (host, id_node, &inv->hosts) {
-        if (host->known && host->list != list) {
+        if (host->known && host->list < list) {
             change_host(inv, host, NULL);
             n++;
         }

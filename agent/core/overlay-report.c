@@ -173,6 +173,26 @@ overlay_report_port(struct overlay *ov, const char *name)
 
 /* Segments and routers. */
 
+/* Open vSwitch gives up on a packet whose actions for the datapath take more
+ * than 64 kB, which a copy to each of some 700 tunnels does (600 over IPv6). */
+#define MAX_COPIES 600
+
+static void
+report_copies(struct overlay *ov, const struct segment_node *segment)
+{
+    struct live_segment_info info;
+
+    if (overlay_segment_info(segment, &info) && info.n_peers > MAX_COPIES
+        && (segment->object.broadcast == POLICY_REPLICATE
+            || segment->object.unknown_unicast == POLICY_REPLICATE
+            || segment->object.multicast == POLICY_REPLICATE)) {
+        conflicts_add(&ov->conflicts, "segment \"%s\": \"replicate\" to more "
+                      "than %d peers is beyond what Open vSwitch does with "
+                      "one packet; some may not get their copy", segment->id,
+                      MAX_COPIES);
+    }
+}
+
 static bool
 has_dhcp(const struct segment_object *o)
 {
@@ -207,6 +227,7 @@ overlay_report_segment(struct overlay *ov, const struct segment_node *segment)
             conflicts_add(c, "segment \"%s\": \"dhcp\" of its subnets is not "
                           "served by this version", segment->id);
         }
+        report_copies(ov, segment);
         break;
     case SEGMENT_UNKNOWN:
         break;

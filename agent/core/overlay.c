@@ -276,6 +276,7 @@ run_dirty_segments(struct overlay *ov)
         }
         free(ls->record);
         ls->record = new;
+        overlay_report_segment(ov, ls->segment);
         if (!ls->n_plugged && !ls->n_records) {
             destroy_live_segment(ov, ls);
         }

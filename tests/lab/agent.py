@@ -15,7 +15,8 @@ DEFAULT_PROGRAM = Path(__file__).resolve().parents[2] / "build" / "vtepd"
 
 
 def program() -> str:
-    """The vtepd to run: $VTEPD, else the one that 'make' built."""
+    """The vtepd to run: $VTEPD, else the one that 'make' built.  Its file is
+    called vtepd, or ovs-appctl does not find it."""
     return os.environ.get("VTEPD", str(DEFAULT_PROGRAM))
 
 

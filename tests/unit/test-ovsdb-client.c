@@ -57,6 +57,7 @@ struct fixture {
     struct seen_port tunnels[MAX_PORTS];
     size_t n_tunnels;
     unsigned int n_callbacks;
+    bool unwants_strange;       /* Unwant tunnels not named for their key. */
 };
 
 static struct seen_port *
@@ -111,6 +112,17 @@ on_vm_port(void *fixture_, const struct vm_port *old,
 }
 
 static void
+unwant_if_strange(struct fixture *f, const struct tunnel_port *port)
+{
+    char name[TUNNEL_NAME_SIZE];
+
+    tunnel_key_name(&port->key, 0, name);
+    if (f->unwants_strange && strcmp(name, port->name)) {
+        ovsdb_client_unwant_tunnel(f->client, &port->key);
+    }
+}
+
+static void
 on_tunnel_port(void *fixture_, const struct tunnel_port *old,
                const struct tunnel_port *new)
 {
@@ -125,6 +137,7 @@ on_tunnel_port(void *fixture_, const struct tunnel_port *old,
         ovs_strlcpy(seen->error, new->error ? new->error : "",
                     sizeof seen->error);
         seen->key = new->key;
+        unwant_if_strange(f, new);
         seen->group = new->group;
         seen->ofport = new->ofport;
     }
@@ -580,6 +593,22 @@ test_adopted(void **state)
     assert_int_equal(n_interfaces(f), 2);
     assert_true(uuid_equals(&uuid, &interface_row(f, "old")->header_.uuid));
     assert_string_equal(VALUE(f, "old", external_ids, "mine"), "kept");
+
+    /* It stays the tunnel's when somebody makes something else of it. */
+    ovsdb_sandbox_vsctl(&f->sandbox, "set interface old "
+                        "options:remote_ip=192.0.2.9");
+    settle(f);
+    assert_int_equal(n_interfaces(f), 2);
+    assert_string_equal(VALUE(f, "old", options, "remote_ip"), "192.0.2.2");
+    ovsdb_sandbox_vsctl(&f->sandbox, "set interface old type=gre "
+                        "options:remote_ip=rubbish");
+    settle(f);
+    assert_int_equal(n_interfaces(f), 2);
+    assert_string_equal(VALUE(f, "old", options, "remote_ip"), "192.0.2.2");
+    assert_true(uuid_equals(&uuid, &interface_row(f, "old")->header_.uuid));
+
+    ovsdb_client_unwant_tunnel(f->client, &spec.key);
+    UNTIL(f, !interface_row(f, "old"));
 }
 
 /* Of two ports that are one tunnel the working one stays. */
@@ -611,18 +640,19 @@ test_R10_name_is_taken(void **state)
 {
     struct fixture *f = *state;
     struct tunnel_spec spec = make_spec("192.0.2.2", ENCAP_VXLAN, 0, "hv2");
-    char names[3][TUNNEL_NAME_SIZE];
+    char names[4][TUNNEL_NAME_SIZE];
 
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 4; i++) {
         tunnel_key_name(&spec.key, i, names[i]);
     }
-    /* One as a port, one as a bond of another name's interface. */
+    /* One as a port, one as a bond of others' interfaces, one as a bridge. */
     ovsdb_sandbox_vsctl(
         &f->sandbox, "add-br br0 -- add-port br0 %s "
-        "-- add-bond br0 %s i1 i2", names[0], names[1]);
+        "-- add-bond br0 %s i1 i2 -- --id=@b create bridge name=%s "
+        "-- add open . bridges @b", names[0], names[1], names[2]);
     configure(f, "br-int");
     ovsdb_client_want_tunnel(f->client, &spec);
-    UNTIL(f, interface_row(f, names[2]));
+    UNTIL(f, interface_row(f, names[3]));
     settle(f);
     assert_string_equal(bridge_of(f, names[0]), "br0");
     assert_string_equal(bridge_of(f, names[1]), "br0");
@@ -687,7 +717,7 @@ test_unwanted(void **state)
 }
 
 /* Whatever somebody else does to a wanted port is put right, on the same row
- * where there is one. */
+ * where there is one, although what it was made to be is not wanted. */
 static void
 test_drift_is_repaired(void **state)
 {
@@ -718,6 +748,7 @@ test_drift_is_repaired(void **state)
         char *name;
         unsigned int n;
 
+        f->unwants_strange = true;
         configure(f, "br-int");
         name = add_tunnel(f, 2 + i, "hv2");
         settle(f);

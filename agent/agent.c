@@ -29,6 +29,9 @@ VLOG_DEFINE_THIS_MODULE(agent);
 /* Endpoints begun per pass. */
 #define MAX_WORK 2000
 
+/* Conflicts logged one by one after a pass; of more only the number is. */
+#define MAX_CONFLICTS_LOGGED 100
+
 /* How often to look whether encap-ip is configured on this host, in ms. */
 #define ADDRESS_CHECK_MS 2000
 
@@ -521,12 +524,30 @@ mark_installed_ports(struct agent *agent)
 }
 
 static void
-log_conflict(const char *sentence, bool resolved, void *aux OVS_UNUSED)
+log_conflict(const char *sentence, bool resolved, void *n_)
 {
+    size_t *n = n_;
+
+    if (++*n > MAX_CONFLICTS_LOGGED) {
+        return;
+    }
     if (resolved) {
         VLOG_INFO("no longer: %s", sentence);
     } else {
         VLOG_WARN("%s", sentence);
+    }
+}
+
+static void
+log_conflicts(struct agent *agent)
+{
+    size_t n = 0;
+
+    conflicts_tell(overlay_conflicts(agent->overlay), log_conflict, &n);
+    if (n > MAX_CONFLICTS_LOGGED) {
+        VLOG_WARN("... and %"PRIuSIZE" more changes of conflicts; "
+                  "ovs-appctl -t vtepd vtepd/status shows them all",
+                  n - MAX_CONFLICTS_LOGGED);
     }
 }
 
@@ -549,7 +570,7 @@ run_overlay(struct agent *agent)
 
     bool done = overlay_run(agent->overlay, time_msec(), MAX_WORK);
     if (done) {
-        conflicts_tell(overlay_conflicts(agent->overlay), log_conflict, NULL);
+        log_conflicts(agent);
         if (state == SWITCH_READ) {
             sync_switch(agent);
         }

@@ -139,20 +139,28 @@ iface_set_dirty(struct port_monitor *monitor, struct iface *iface)
     }
 }
 
-bool
-port_monitor_locate(const struct port_monitor *monitor, const char *name,
-                    struct port_location *location)
+static bool
+locate(const struct port_monitor *monitor, const struct iface *iface,
+       struct port_location *at)
 {
     const struct ovsdb_idl *idl = monitor->rows->idl;
-    const struct iface *iface = iface_find(monitor, name);
 
-    if (!iface || !iface->present) {
+    if (!iface->present) {
         return false;
     }
-    location->interface = switch_rows_interface(monitor->rows, name);
-    location->port = ovsrec_port_get_for_uuid(idl, &iface->port);
-    location->bridge = ovsrec_bridge_get_for_uuid(idl, &iface->bridge);
-    return location->interface && location->port && location->bridge;
+    at->interface = switch_rows_interface(monitor->rows, iface->name);
+    at->port = ovsrec_port_get_for_uuid(idl, &iface->port);
+    at->bridge = ovsrec_bridge_get_for_uuid(idl, &iface->bridge);
+    return at->interface && at->port && at->bridge;
+}
+
+bool
+port_monitor_locate(const struct port_monitor *monitor, const char *name,
+                    struct port_location *at)
+{
+    const struct iface *iface = iface_find(monitor, name);
+
+    return iface && locate(monitor, iface, at);
 }
 
 /* Notes that 'iface' is in 'port' on 'bridge'. */
@@ -326,27 +334,20 @@ log_bad_values(const struct iface *iface, const struct port_view *old)
     }
 }
 
-static bool
-iface_is_served(const struct port_monitor *monitor, const struct iface *iface)
-{
-    const struct ovsrec_bridge *bridge
-        = ovsrec_bridge_get_for_uuid(monitor->rows->idl, &iface->bridge);
-
-    return bridge && !strcmp(bridge->name, monitor->bridge);
-}
-
 /* Compares the record of 'iface' with its row. */
 static void
 iface_run(struct port_monitor *monitor, struct iface *iface)
 {
-    const struct ovsrec_interface *row
-        = (iface->present ? switch_rows_interface(monitor->rows, iface->name)
-           : NULL);
     struct port_view old = iface->view;
     struct port_view *new = &iface->view;
+    struct port_location at;
+    bool present = locate(monitor, iface, &at);
 
-    port_view_init(new, iface->name, row, monitor->owner,
-                   row && iface_is_served(monitor, iface));
+    port_view_init(new, iface->name, present ? &at : NULL, monitor->owner,
+                   monitor->bridge);
+    monitor->callbacks.row_changed(
+        monitor->callbacks.aux, iface->name, new->kind,
+        new->kind == PORT_TUNNEL ? &new->tunnel.key : NULL);
     if (!port_view_equals(&old, new)) {
         report_vm(monitor, old.kind == PORT_VM ? &old.vm : NULL,
                   new->kind == PORT_VM ? &new->vm : NULL);
@@ -356,10 +357,6 @@ iface_run(struct port_monitor *monitor, struct iface *iface)
         log_tunnel_error(iface);
     }
     port_view_destroy(&old);
-
-    monitor->callbacks.row_changed(
-        monitor->callbacks.aux, iface->name, new->kind,
-        new->kind == PORT_TUNNEL ? &new->tunnel.key : NULL);
     if (!iface->present) {
         iface_destroy(monitor, iface);
     }

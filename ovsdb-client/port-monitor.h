@@ -32,7 +32,7 @@ enum port_kind {
 };
 
 /* 'old' NULL: new; 'new' NULL: gone.  row_changed() comes for every row that
- * was looked at, after the others; 'key' is NULL but for PORT_TUNNEL. */
+ * was looked at, before the others; 'key' is NULL but for PORT_TUNNEL. */
 struct port_monitor_callbacks {
     void *aux;
     void (*vm_port_changed)(void *aux, const struct vm_port *old,

@@ -111,6 +111,9 @@ init_tunnel(struct port_view *view, const struct ovsrec_interface *interface)
     view->tunnel.segment = copy_id(ids, "vtepd-segment");
     view->tunnel.group = parse_group(ids);
     view->tunnel.ofport = parse_ofport(interface);
+    if (interface->n_ofport_request) {
+        view->tunnel.ofport_request = *interface->ofport_request;
+    }
     view->tunnel.error = copy_text(interface->error);
     view->tunnel.bfd_state = copy_text(smap_get(&interface->bfd_status,
                                                 "state"));
@@ -118,21 +121,21 @@ init_tunnel(struct port_view *view, const struct ovsrec_interface *interface)
 
 void
 port_view_init(struct port_view *view, const char *name,
-               const struct ovsrec_interface *interface, const char *owner,
-               bool served)
+               const struct port_location *at, const char *owner,
+               const char *served)
 {
     memset(view, 0, sizeof *view);
     view->kind = PORT_OTHER;
-    if (!interface) {
+    if (!at) {
         return;
     }
 
-    if (tunnel_row_is_owned(interface, owner)) {
+    if (tunnel_row_is_owned(at->interface, at->port, owner)) {
         view->tunnel.name = name;
-        init_tunnel(view, interface);
-    } else if (served) {
+        init_tunnel(view, at->interface);
+    } else if (!strcmp(at->bridge->name, served)) {
         view->vm.name = name;
-        init_vm(view, interface);
+        init_vm(view, at->interface);
     }
 }
 
@@ -171,6 +174,7 @@ tunnel_port_equals(const struct tunnel_port *a, const struct tunnel_port *b)
             && text_equals(a->segment, b->segment)
             && a->group == b->group
             && a->ofport == b->ofport
+            && a->ofport_request == b->ofport_request
             && text_equals(a->error, b->error)
             && text_equals(a->bfd_state, b->bfd_state));
 }

@@ -10,8 +10,6 @@
 #include "core/port.h"
 #include "ovsdb-client/port-monitor.h"
 
-struct ovsrec_interface;
-
 struct port_view {
     enum port_kind kind;
     char *bad_iface_id;         /* Values that could not be used, or NULL. */
@@ -22,12 +20,12 @@ struct port_view {
     };
 };
 
-/* Makes '*view' of 'interface', NULL if it is on no bridge.  'served' tells
- * whether its bridge is the one that is served.  'name' must outlive the
- * view. */
+/* Makes '*view' of the interface 'at', NULL if it is on no bridge.  'served'
+ * is the name of the bridge that is served.  'name', the interface's, must
+ * outlive the view. */
 void port_view_init(struct port_view *view, const char *name,
-                    const struct ovsrec_interface *interface,
-                    const char *owner, bool served);
+                    const struct port_location *at, const char *owner,
+                    const char *served);
 void port_view_destroy(struct port_view *);
 bool port_view_equals(const struct port_view *, const struct port_view *);
 

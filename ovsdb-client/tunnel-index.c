@@ -239,8 +239,9 @@ tunnel_index_find_claim(const struct tunnel_index *index,
 }
 
 /* Where somebody changed the port of a wanted tunnel to another tunnel that
- * nobody wants, or to none, it is still the former's, which will put it
- * right. */
+ * nobody wants, or to none, it is still the former's, which will put it right.
+ * Such a port does not become the other tunnel's when the former is not wanted
+ * any more either. */
 void
 tunnel_index_set_row(struct tunnel_index *index, const char *name,
                      const struct tunnel_key *key, long long int remove_at)
@@ -253,7 +254,7 @@ tunnel_index_set_row(struct tunnel_index *index, const char *name,
     if (claim && claim != tunnel && !wanted) {
         tunnel_index_claim_row(index, row, claim, remove_at);
         tunnel_row_changed(index, claim);
-    } else if (key) {
+    } else if (key && (wanted || !row->has_former_key)) {
         row_set_tunnel(index, row, tunnel_index_find_or_add(index, key));
     } else {
         row_set_broken(index, row, remove_at);

@@ -26,13 +26,16 @@ name_is_ours(const char *name)
 
 bool
 tunnel_row_is_owned(const struct ovsrec_interface *interface,
-                    const char *owner)
+                    const struct ovsrec_port *port, const char *owner)
 {
     enum encap encap;
 
-    return (switch_rows_owned_by(&interface->external_ids, owner)
-            && (encap_from_string(interface->type, &encap)
-                || name_is_ours(interface->name)));
+    if (switch_rows_owned_by(&interface->external_ids, owner)) {
+        return (encap_from_string(interface->type, &encap)
+                || name_is_ours(interface->name));
+    }
+    return (name_is_ours(interface->name)
+            && switch_rows_owned_by(&port->external_ids, owner));
 }
 
 /* Parses a number as Open vSwitch does, in decimal or as 0x..., from 'min' to
@@ -203,19 +206,44 @@ write_port_labels(const struct ovsrec_port *port, const struct labels *labels)
     return changed;
 }
 
-static bool
-write_bfd(const struct ovsrec_interface *interface, bool want)
+/* What there should be in the 'bfd' column, others' keys left alone.  Open
+ * vSwitch would take any packet that looks like BFD and comes in on the tunnel
+ * for the peer's own, also a guest's (R72).  The peer's own have key 0, where
+ * the port has none of its own, and otherwise a destination MAC that no guest
+ * can send to. */
+static void
+compose_bfd(struct label labels[3], const struct tunnel_spec *spec)
 {
-    const char *enable = smap_get(&interface->bfd, "enable");
+    bool flow_key = !spec->key.vni;
 
-    if (want && (!enable || strcmp(enable, "true"))) {
-        ovsrec_interface_update_bfd_setkey(interface, "enable", "true");
-        return true;
-    } else if (!want && enable) {
-        ovsrec_interface_update_bfd_delkey(interface, "enable");
-        return true;
+    labels[0] = (struct label) { "enable", spec->bfd ? "true" : NULL };
+    labels[1] = (struct label) {
+        "check_tnl_key", spec->bfd && flow_key ? "true" : NULL };
+    labels[2] = (struct label) {
+        "bfd_remote_dst_mac",
+        spec->bfd && !flow_key ? "00:23:20:00:00:01" : NULL };
+}
+
+static bool
+write_bfd(const struct ovsrec_interface *interface,
+          const struct tunnel_spec *spec)
+{
+    struct label labels[3];
+    bool changed = false;
+
+    compose_bfd(labels, spec);
+    for (size_t i = 0; i < ARRAY_SIZE(labels); i++) {
+        int change = compare_label(&interface->bfd, &labels[i]);
+
+        if (change > 0) {
+            ovsrec_interface_update_bfd_setkey(interface, labels[i].key,
+                                               labels[i].value);
+        } else if (change < 0) {
+            ovsrec_interface_update_bfd_delkey(interface, labels[i].key);
+        }
+        changed |= change != 0;
     }
-    return false;
+    return changed;
 }
 
 static bool
@@ -265,7 +293,7 @@ tunnel_row_write(const struct ovsrec_interface *interface,
     compose_labels(&labels, spec, owner);
     changed |= write_interface_labels(interface, &labels);
     changed |= write_port_labels(port, &labels);
-    changed |= write_bfd(interface, spec->bfd);
+    changed |= write_bfd(interface, spec);
     changed |= write_retry(interface, n_retries);
     return changed;
 }
@@ -296,10 +324,17 @@ tunnel_row_write_new(const struct ovsrec_interface *interface,
     ovsrec_port_set_external_ids(port, &external_ids);
     smap_destroy(&external_ids);
 
-    if (spec->bfd) {
-        const struct smap bfd = SMAP_CONST1(&bfd, "enable", "true");
-        ovsrec_interface_set_bfd(interface, &bfd);
+    struct label bfd_labels[3];
+    struct smap bfd = SMAP_INITIALIZER(&bfd);
+
+    compose_bfd(bfd_labels, spec);
+    for (size_t i = 0; i < ARRAY_SIZE(bfd_labels); i++) {
+        if (bfd_labels[i].value) {
+            smap_add(&bfd, bfd_labels[i].key, bfd_labels[i].value);
+        }
     }
+    ovsrec_interface_set_bfd(interface, &bfd);
+    smap_destroy(&bfd);
 }
 
 char *

@@ -25,10 +25,10 @@ struct ds;
 struct ovsrec_interface;
 struct ovsrec_port;
 
-/* True if 'interface' is a tunnel port of 'owner', or was one until somebody
- * changed its type: what says so is its name. */
+/* True if 'interface' in 'port' is a tunnel port of 'owner', or was one until
+ * somebody changed its type or took its label: its name still says so. */
 bool tunnel_row_is_owned(const struct ovsrec_interface *interface,
-                         const char *owner);
+                         const struct ovsrec_port *port, const char *owner);
 
 /* Sets '*key' to the tunnel that 'interface' is.  Returns false if it is none
  * that vtepd could have written.  A 'dst_port' that is the encapsulation's

@@ -18,19 +18,16 @@
 enum name_use
 tunnel_writer_name_use(const struct tunnel_writer *writer, const char *name)
 {
-    const struct ovsrec_interface *interface
-        = switch_rows_interface(writer->rows, name);
-    const struct ovsrec_port *port = switch_rows_port(writer->rows, name);
+    struct port_location at;
 
-    if (!interface && !port && !switch_rows_bridge(writer->rows, name)) {
-        return NAME_FREE;
-    } else if (!interface) {
-        return NAME_FOREIGN;
+    if (port_monitor_locate(writer->monitor, name, &at)
+        && tunnel_row_is_owned(at.interface, at.port, writer->owner)) {
+        return NAME_OURS;
     }
-    return (tunnel_row_is_owned(interface, writer->owner)
-            || (port && switch_rows_owned_by(&port->external_ids,
-                                             writer->owner))
-            ? NAME_OURS : NAME_FOREIGN);
+    return (switch_rows_interface(writer->rows, name)
+            || switch_rows_port(writer->rows, name)
+            || switch_rows_bridge(writer->rows, name)
+            ? NAME_FOREIGN : NAME_FREE);
 }
 
 static void
@@ -102,7 +99,7 @@ has_other_interfaces(const struct tunnel_writer *writer,
                      const struct ovsrec_port *port)
 {
     for (size_t i = 0; i < port->n_interfaces; i++) {
-        if (!tunnel_row_is_owned(port->interfaces[i], writer->owner)) {
+        if (!tunnel_row_is_owned(port->interfaces[i], port, writer->owner)) {
             return true;
         }
     }

@@ -35,8 +35,7 @@ enum name_use {
     NAME_FOREIGN,
 };
 
-/* Says whose the name of a port is.  An Interface row from which somebody
- * took our label is still ours if its Port row has it. */
+/* Says whose the name of a port is. */
 enum name_use tunnel_writer_name_use(const struct tunnel_writer *,
                                      const char *name);
 

@@ -281,6 +281,7 @@ change_endpoint(struct inventory *inv, struct endpoint_node *node,
 {
     struct endpoint *old = node->endpoint;
 
+    inv->seqno++;
     if (old) {
         touch_endpoint_and_sharers(inv, old);
         endpoint_unindex(inv, old);
@@ -387,6 +388,7 @@ change_host(struct inventory *inv, struct host_node *node,
 {
     bool known = object != NULL;
 
+    inv->seqno++;
     inventory_touch_host(inv, node);
     forget_addresses(inv, node);
     if (object) {
@@ -484,6 +486,7 @@ static void
 change_segment(struct inventory *inv, struct segment_node *node,
                struct object *object)
 {
+    inv->seqno++;
     if (node->known) {
         touch_vni_sharers(inv, node);
         hmap_remove(&inv->vnis, &node->vni_node);
@@ -570,11 +573,14 @@ router_delete(struct inventory *inv, struct router_node *node)
     free_router(&node->object);
     free(node);
     inv->n_known[OBJECT_ROUTER]--;
+    inv->seqno++;
 }
 
 static void
-change_router(struct router_node *node, struct object *object)
+change_router(struct inventory *inv, struct router_node *node,
+              struct object *object)
 {
+    inv->seqno++;
     free_router(&node->object);
     node->object = object->router;
     node->revision = object->revision;
@@ -709,7 +715,7 @@ put_object(struct inventory *inv, struct object *object)
             router = router_create(inv, object->id);
         }
         router->list = inv->list;
-        change_router(router, object);
+        change_router(inv, router, object);
         break;
     case OBJECT_ENDPOINT:
         endpoint = ref_endpoint_node(inv, object->id);

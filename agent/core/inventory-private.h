@@ -20,6 +20,7 @@ struct inventory {
     struct hmap routers;        /* Contains struct router_nodes. */
     struct hmap endpoints;      /* Contains struct endpoint_nodes. */
     size_t n_known[N_OBJECT_KINDS];
+    uint64_t seqno;             /* See inventory_seqno(). */
     struct host_node *self;     /* Held, or NULL. */
 
     struct hmap addresses;      /* Known hosts' struct host_addresses. */

@@ -185,6 +185,12 @@ inventory_last_list(const struct inventory *inv)
     return inv->last_list;
 }
 
+uint64_t
+inventory_seqno(const struct inventory *inv)
+{
+    return inv->seqno;
+}
+
 /* Nodes of hosts and segments. */
 
 struct host_node *

@@ -254,6 +254,10 @@ void inventory_list_abort(struct inventory *);
 /* The number of the last whole list, 0 before the first. */
 uint32_t inventory_last_list(const struct inventory *);
 
+/* A number that grows whenever an object comes, goes or becomes another.  It
+ * does not grow with a revision alone. */
+uint64_t inventory_seqno(const struct inventory *);
+
 /* Held deletions: how many, since when (0: none are held). */
 size_t inventory_n_held(const struct inventory *, long long int *since);
 

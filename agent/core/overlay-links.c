@@ -254,7 +254,7 @@ forget_port(struct tunnel *t)
     free(t->error);
     free(t->bfd_state);
     t->name = t->peer = t->segment = t->error = t->bfd_state = NULL;
-    t->group = t->ofport = 0;
+    t->group = t->ofport = t->ofport_request = 0;
 }
 
 static void
@@ -320,13 +320,16 @@ tell_tunnel(struct overlay *ov, struct tunnel *t)
     }
 }
 
-/* Tells the sink the flows that classify what comes in through the port. */
+/* Tells the sink the flows that classify what comes in through the port.
+ * They are there before the port is, under the number that was asked for: as
+ * soon as there is a port with a segment's own key, Open vSwitch takes packets
+ * from the port that was there before to that one. */
 static void
 tell_tunnel_flows(struct overlay *ov, struct tunnel *t)
 {
     const struct link *label = label_link(t);
     struct tunnel_record record = {
-        .ofport = t->leaving ? 0 : t->ofport,
+        .ofport = t->leaving ? 0 : t->ofport ? t->ofport : t->ofport_request,
         .type = t->key.type,
         .metadata = label ? label->metadata : t->record.metadata,
     };
@@ -636,6 +639,7 @@ overlay_tunnel_port_changed(struct overlay *ov, const struct tunnel_port *old,
         t->segment = nullable_xstrdup(new->segment);
         t->group = new->group;
         t->ofport = new->ofport;
+        t->ofport_request = new->ofport_request;
         t->error = nullable_xstrdup(new->error);
         t->bfd_state = nullable_xstrdup(new->bfd_state);
         mark_tunnel_dirty(ov, t);
@@ -705,6 +709,11 @@ overlay_run_expiry(struct overlay *ov)
     struct tunnel *t;
     LIST_FOR_EACH (t, idle_list, &ov->idle_tunnels) {
         if (!t->expires) {
+            /* Its row was found.  Whether it is needed is known only once
+             * everything was looked at (R41). */
+            if (!ov->settled) {
+                continue;
+            }
             t->expires = ov->now + ov->settings.linger;
         }
         if (ov->now >= t->expires && !t->leaving) {

@@ -41,6 +41,7 @@ struct overlay {
     struct id_pool *groups;     /* Group numbers in use. */
     struct overlay_counts counts;
     bool static_flows;          /* Were the static flows told? */
+    bool settled;               /* Did the last run leave nothing to do? */
 };
 
 /* A segment with at least one plugged endpoint, or with records still to be
@@ -110,6 +111,7 @@ struct tunnel {
     char *segment;
     uint32_t group;
     uint32_t ofport;
+    uint32_t ofport_request;
     char *error;
     char *bfd_state;
 

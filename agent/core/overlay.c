@@ -763,7 +763,8 @@ overlay_run(struct overlay *ov, long long int now, size_t max_work)
     run_dirty_segments(ov);
     tell_served(ov);
     run_reports(ov);
-    return !inventory_has_touched(ov->inventory) && !ov->n_waiting;
+    ov->settled = !inventory_has_touched(ov->inventory) && !ov->n_waiting;
+    return ov->settled;
 }
 
 /* Ports. */

@@ -70,6 +70,9 @@ static const struct eth_addr control_frames_mask
 static const struct eth_addr all_nodes_mac
     = ETH_ADDR_C(33,33,00,00,00,01);
 
+/* Where the switch's own BFD on a tunnel with a segment's key goes to. */
+static const struct eth_addr bfd_mac = ETH_ADDR_C(00,23,20,00,00,01);
+
 /* One flow turns any ARP request into its reply (RFC 826). */
 static void
 arp_reply_flow(struct flow_builder *b)
@@ -210,6 +213,8 @@ static_flows(flow_cb *cb, void *aux)
     flow_begin(&b, TABLE_ROUTE, 0);
     flow_emit_goto(&b, TABLE_FORWARD);
 
+    match_set_dl_dst(flow_begin(&b, TABLE_FORWARD, 110), bfd_mac);
+    flow_emit_drop(&b, DROP_CONTROL_FRAME);
     match_set_dl_dst_masked(flow_begin(&b, TABLE_FORWARD, 60), control_frames,
                             control_frames_mask);
     flow_emit_drop(&b, DROP_CONTROL_FRAME);

@@ -33,6 +33,7 @@ struct tunnel_port {
     const char *segment;        /* external_ids:vtepd-segment, or NULL. */
     uint32_t group;             /* external_ids:vtepd-group; 0: none. */
     uint32_t ofport;            /* OpenFlow port number; 0: none (yet). */
+    uint32_t ofport_request;    /* The number that was asked for; 0: none. */
     const char *error;          /* Interface.error, or NULL. */
     const char *bfd_state;      /* bfd_status:state, or NULL. */
 };

@@ -14,6 +14,7 @@ import re
 from pathlib import Path
 
 from .netns import Namespace
+from .ovsdb import to_python
 from .processes import CommandError, Daemon, wait_until
 
 INTEGRATION_BRIDGE = "br-int"
@@ -168,7 +169,7 @@ class Hypervisor:
         selected = [f"--columns={columns}"] if columns else []
         found = json.loads(self.vsctl("-f", "json", *selected, "find", table,
                                       *conditions))
-        return [dict(zip(found["headings"], map(_from_ovsdb, row)))
+        return [dict(zip(found["headings"], map(to_python, row)))
                 for row in found["data"]]
 
     def tunnels(self, owner: str | None = None) -> list[dict]:
@@ -209,16 +210,3 @@ class Hypervisor:
         except CommandError:
             return 0
         return max(0, int(text)) if re.fullmatch(r"-?\d+", text) else 0
-
-
-def _from_ovsdb(value: object) -> object:
-    """A value of RFC 7047, 5.1, as a Python value."""
-    if isinstance(value, list) and len(value) == 2:
-        tag, content = value
-        if tag == "map":
-            return {_from_ovsdb(k): _from_ovsdb(v) for k, v in content}
-        if tag == "set":
-            return [_from_ovsdb(member) for member in content]
-        if tag in ("uuid", "named-uuid"):
-            return content
-    return value

@@ -55,11 +55,18 @@ class OvsdbConnection:
                        "where": [["name", "==", interface]],
                        "mutations": mutations})
 
+    def select(self, table: str, columns: list[str], *where: list
+               ) -> list[dict]:
+        """The rows that meet all conditions, with values as in Python."""
+        result, = self.transact({"op": "select", "table": table,
+                                 "columns": columns, "where": list(where)})
+        return [{name: to_python(value) for name, value in row.items()}
+                for row in result["rows"]]
+
     def external_ids(self, interface: str) -> dict[str, str]:
-        result, = self.transact({
-            "op": "select", "table": "Interface", "columns": ["external_ids"],
-            "where": [["name", "==", interface]]})
-        return dict(result["rows"][0]["external_ids"][1])
+        row, = self.select("Interface", ["external_ids"],
+                           ["name", "==", interface])
+        return row["external_ids"]
 
     def _send(self, message: dict) -> None:
         self._socket.sendall(json.dumps(message).encode())
@@ -75,3 +82,16 @@ class OvsdbConnection:
                 if not data:
                     raise OvsdbError("the server hung up") from None
                 self._buffer += data.decode()
+
+
+def to_python(value: object) -> object:
+    """A value of RFC 7047, 5.1, as a Python value."""
+    if isinstance(value, list) and len(value) == 2:
+        tag, content = value
+        if tag == "map":
+            return {to_python(k): to_python(v) for k, v in content}
+        if tag == "set":
+            return [to_python(member) for member in content]
+        if tag in ("uuid", "named-uuid"):
+            return content
+    return value

@@ -115,23 +115,33 @@ class Vm:
 
     # Life.
 
-    def plug(self, hypervisor: Hypervisor, bridge: str = INTEGRATION_BRIDGE,
-             **external_ids: str) -> None:
+    def plug(self, hypervisor: Hypervisor, bridge: str = INTEGRATION_BRIDGE
+             ) -> None:
         """Connects eth0 to a hypervisor.  Waits for the OpenFlow port."""
+        self.link(hypervisor)
+        self.add_port(hypervisor, bridge)
+        wait_until(lambda: hypervisor.ofport(self.port),
+                   f"{self.name} has an OpenFlow port")
+
+    def link(self, hypervisor: Hypervisor) -> None:
+        """The first half of plug(): the network device."""
         if self._end_at is None:
             self._create(hypervisor)
         elif self._end_at is not hypervisor:
             self._end_at.namespace.ip(f"link set {self.port} netns"
                                       f" {hypervisor.namespace.name}")
-        self._end_at = self.hypervisor = hypervisor
+        self._end_at = hypervisor
         hypervisor.namespace.ip(f"link set {self.port} up")
+
+    def add_port(self, hypervisor: Hypervisor,
+                 bridge: str = INTEGRATION_BRIDGE) -> None:
+        """The other half: the port of the bridge."""
+        self.hypervisor = hypervisor
         ids = {"iface-id": self.name, "attached-mac": self.mac,
-               "iface-status": "active", **external_ids}
+               "iface-status": "active"}
         hypervisor.vsctl(
             "add-port", bridge, self.port, "--", "set", "interface", self.port,
             *(f'external_ids:{key}="{value}"' for key, value in ids.items()))
-        wait_until(lambda: hypervisor.ofport(self.port),
-                   f"{self.name} has an OpenFlow port")
 
     def unplug(self) -> None:
         """Takes the port out of the bridge; the VM keeps its eth0."""

@@ -102,6 +102,15 @@ def test_r12_two_owners_on_one_switch(scene: Scene) -> None:
         hv1.remove_address(address)
 
 
+def ours(scene: Scene, bridge: str) -> list[str]:
+    """The tunnel ports of hv1's vtepd on a bridge; none if it is gone."""
+    hv1 = scene.hv["hv1"]
+    names = {row["name"] for row in hv1.tunnels()}
+    ports = hv1.run("ovs-vsctl", "--timeout=20", "list-ports", bridge,
+                    check=False)
+    return [port for port in ports.split() if port in names]
+
+
 def test_r13_bridge_is_renamed(scene: Scene) -> None:
     """The setting changes while vtepd runs and the VMs' ports move: tunnels
     and flows move too, nothing is left on the old bridge."""
@@ -113,22 +122,43 @@ def test_r13_bridge_is_renamed(scene: Scene) -> None:
     a.unplug()
     a.plug(hv1, bridge="br-new")
     scene.connect(a, b)
-
-    def ours(bridge: str) -> list[str]:
-        names = {row["name"] for row in hv1.tunnels()}
-        return [port for port in hv1.vsctl("list-ports", bridge).split()
-                if port in names]
-
-    wait_until(lambda: ours("br-int"), "no tunnel on br-int",
-               until=lambda ports: not ports)
-    assert len(ours("br-new")) == 1
+    assert len(ours(scene, "br-new")) == 1
+    assert ours(scene, "br-int") == []
     assert len(hv1.flows(bridge="br-new")) > 20
+    # It was vtepd's own, and nobody else has a port there.
+    wait_until(lambda: hv1.vsctl("list-br").split(), "br-int is gone",
+               until=lambda names: "br-int" not in names)
+    scene.settings(scene.agents["hv1"], bridge="br-int")
+    wait_until(lambda: hv1.vsctl("br-exists", "br-int") == "",
+               "br-int is there again")
+    a.unplug()
+    a.plug(hv1)
+    scene.connect(a, b)
+    assert len(ours(scene, "br-int")) == 1 and ours(scene, "br-new") == []
+
+
+def test_r13_old_bridge_with_a_foreign_port_stays(scene: Scene) -> None:
+    """Without tunnels, and without flows of vtepd."""
+    a, b = pair(scene)
+    hv1 = scene.hv["hv1"]
+    hv1.vsctl("add-port", "br-int", "foreign", "--", "set", "interface",
+              "foreign", "type=internal")
+    hv1.ofctl("add-flow", "br-int", "cookie=0x123,table=5,actions=drop")
+    scene.settings(scene.agents["hv1"], bridge="br-new")
+    wait_until(lambda: hv1.vsctl("br-exists", "br-new") == "",
+               "br-new is there")
+    a.unplug()
+    a.plug(hv1, bridge="br-new")
+    scene.connect(a, b)
+    assert hv1.vsctl("list-ports", "br-int").split() == ["foreign"]
+    wait_until(lambda: hv1.flows(), "no flow of vtepd on br-int",
+               until=lambda flows: not [line for line in flows
+                                        if "cookie=0x76746570" in line])
+    hv1.vsctl("del-port", "foreign")
     scene.settings(scene.agents["hv1"], bridge="br-int")
     a.unplug()
     a.plug(hv1)
     scene.connect(a, b)
-    assert len(ours("br-int")) == 1 and ours("br-new") == []
-    hv1.vsctl("del-br", "br-new")
 
 
 def test_r29_port_gets_its_number_late(scene: Scene) -> None:
@@ -136,19 +166,17 @@ def test_r29_port_gets_its_number_late(scene: Scene) -> None:
     no failure; it is served as soon as there is one."""
     a, b = pair(scene)
     hv2 = scene.hv["hv2"]
-    hv2.namespace.ip(f"link set {b.port} down",
-                     f"link set {b.port} name elsewhere")
-    wait_until(lambda: hv2.ofport(b.port), "b has no OpenFlow port",
-               until=lambda number: number == 0)
-    wait_until(lambda: b.is_installed(), "b is not installed",
-               until=lambda installed: not installed)
-    assert scene.agents["hv2"].is_running()
-    hv2.namespace.ip(f"link set elsewhere name {b.port}",
-                     f"link set {b.port} up")
-    # Open vSwitch looks again when its configuration changes.
-    hv2.vsctl("set", "interface", b.port, "external_ids:looked=again")
-    wait_until(lambda: hv2.ofport(b.port), "b has an OpenFlow port")
-    scene.connect(a, b)
+    late = scene.vm("late", "blue", "hv2", plug=False)
+    late.add_port(hv2)
+    wait_until(lambda: hv2.rows("Interface", f"name={late.port}"),
+               "the row has an error, and no number",
+               until=lambda rows: rows[0]["error"] and rows[0]["ofport"] == -1)
+    scene.pass_lists("hv2")
+    assert not late.is_installed()
+    assert a.ping(b.ipv4, count=3).received == 3
+    late.link(hv2)
+    wait_until(lambda: hv2.ofport(late.port), "it has an OpenFlow port")
+    scene.connect(a, b, late)
 
 
 def test_r30_port_number_changes(scene: Scene) -> None:
@@ -199,7 +227,7 @@ def test_plugged_twice(scene: Scene) -> None:
               "zz-twin", "type=internal", f"external_ids:iface-id={a.name}",
               f'external_ids:attached-mac="{a.mac}"')
     wait_until(lambda: hv1.ofport("zz-twin"), "the twin is there")
-    scene.agents["hv1"].wait_logged("twice", offset)
+    scene.agents["hv1"].wait_logged("plugged 2 times", offset)
     assert a.ping(b.ipv4, count=3).received == 3
     installed = ("external_ids:vtepd-installed=true",)
     assert [row["name"] for row in hv1.rows("Interface", *installed)] \

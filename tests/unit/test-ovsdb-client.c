@@ -21,6 +21,7 @@
 
 #include <cmocka.h>
 
+#include "fatal-signal.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
 #include "ovsdb-idl.h"
@@ -57,7 +58,11 @@ struct fixture {
     struct seen_port tunnels[MAX_PORTS];
     size_t n_tunnels;
     unsigned int n_callbacks;
-    bool unwants_strange;       /* Unwant tunnels not named for their key. */
+
+    /* If not NULL: whether the receiver wants a tunnel that it is told of.
+     * What it does not want it unwants. */
+    bool (*wants)(const struct fixture *, const struct tunnel_port *);
+    struct wanted_tunnel *wanted;
 };
 
 static struct seen_port *
@@ -112,17 +117,6 @@ on_vm_port(void *fixture_, const struct vm_port *old,
 }
 
 static void
-unwant_if_strange(struct fixture *f, const struct tunnel_port *port)
-{
-    char name[TUNNEL_NAME_SIZE];
-
-    tunnel_key_name(&port->key, 0, name);
-    if (f->unwants_strange && strcmp(name, port->name)) {
-        ovsdb_client_unwant_tunnel(f->client, &port->key);
-    }
-}
-
-static void
 on_tunnel_port(void *fixture_, const struct tunnel_port *old,
                const struct tunnel_port *new)
 {
@@ -137,7 +131,9 @@ on_tunnel_port(void *fixture_, const struct tunnel_port *old,
         ovs_strlcpy(seen->error, new->error ? new->error : "",
                     sizeof seen->error);
         seen->key = new->key;
-        unwant_if_strange(f, new);
+        if (f->wants && !f->wants(f, new)) {
+            ovsdb_client_unwant_tunnel(f->client, &new->key);
+        }
         seen->group = new->group;
         seen->ofport = new->ofport;
     }
@@ -716,6 +712,16 @@ test_unwanted(void **state)
     free(name);
 }
 
+static bool
+is_named_for_its_key(const struct fixture *f OVS_UNUSED,
+                     const struct tunnel_port *port)
+{
+    char name[TUNNEL_NAME_SIZE];
+
+    tunnel_key_name(&port->key, 0, name);
+    return !strcmp(name, port->name);
+}
+
 /* Whatever somebody else does to a wanted port is put right, on the same row
  * where there is one, although what it was made to be is not wanted. */
 static void
@@ -748,7 +754,7 @@ test_drift_is_repaired(void **state)
         char *name;
         unsigned int n;
 
-        f->unwants_strange = true;
+        f->wants = is_named_for_its_key;
         configure(f, "br-int");
         name = add_tunnel(f, 2 + i, "hv2");
         settle(f);
@@ -1380,6 +1386,176 @@ test_with_switch(void **state)
     free(name);
 }
 
+/* Any history of wants, of edits by somebody else and of lost connections ends
+ * with exactly the ports that are wanted. */
+enum { N_WANTED = 12 };
+struct wanted_tunnel {
+    struct tunnel_spec spec;
+    char peer[16];
+    bool wanted;
+};
+
+static bool
+is_in_model(const struct fixture *f, const struct tunnel_port *port)
+{
+    for (size_t i = 0; i < N_WANTED; i++) {
+        if (f->wanted[i].wanted
+            && tunnel_key_equals(&f->wanted[i].spec.key, &port->key)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void
+want_in_model(struct fixture *f, struct wanted_tunnel *w, bool wanted)
+{
+    w->wanted = wanted;
+    if (wanted) {
+        snprintf(w->peer, sizeof w->peer, "hv%d", rand() % 3);
+        w->spec.peer = w->peer;
+        w->spec.group++;
+        w->spec.bfd = rand() % 2;
+        ovsdb_client_want_tunnel(f->client, &w->spec);
+    } else {
+        ovsdb_client_unwant_tunnel(f->client, &w->spec.key);
+    }
+}
+
+static void
+edit_at_random(struct fixture *f)
+{
+    static const char *const edits[] = {
+        "--if-exists del-port %s",
+        "--if-exists set interface %s options:remote_ip=rubbish",
+        "--if-exists set interface %s options:remote_ip=192.0.2.10",
+        "--if-exists set interface %s options:key=13",
+        "--if-exists set interface %s type=gre",
+        "--if-exists clear interface %s external_ids",
+        "--if-exists set interface %s external_ids:vtepd-peer=evil",
+        "--if-exists clear port %s external_ids",
+        "--if-exists del-br br-int",
+        "--may-exist add-br br-int",
+    };
+    char name[TUNNEL_NAME_SIZE];
+
+    tunnel_key_name(&f->wanted[rand() % N_WANTED].spec.key, 0, name);
+    ovsdb_sandbox_vsctl(&f->sandbox, edits[rand() % ARRAY_SIZE(edits)],
+                        name);
+}
+
+static void
+step_at_random(struct fixture *f)
+{
+    switch (rand() % 8) {
+    case 0:
+        edit_at_random(f);
+        break;
+
+    case 1:
+        configure(f, rand() % 2 ? "br-int" : "br2");
+        break;
+
+    case 2:
+        if (rand() % 4 == 0) {
+            ovsdb_sandbox_stop_server(&f->sandbox);
+            want_in_model(f, &f->wanted[rand() % N_WANTED], rand() % 2);
+            pass(f);
+            start_server_again(f);
+        }
+        break;
+
+    default:
+        want_in_model(f, &f->wanted[rand() % N_WANTED], rand() % 3);
+        break;
+    }
+}
+
+/* True if the interfaces are the wanted tunnels, the local port of 'bridge'
+ * and those of somebody else. */
+static bool
+ports_are_as_wanted(const struct fixture *f, const char *bridge)
+{
+    const struct ovsrec_interface *row;
+    size_t n = 0;
+
+    for (size_t i = 0; i < N_WANTED; i++) {
+        n += f->wanted[i].wanted;
+    }
+    if (n_interfaces(f) != n + 3 || f->n_tunnels != n) {
+        return false;
+    }
+
+    OVSREC_INTERFACE_FOR_EACH (row, f->observer) {
+        const struct wanted_tunnel *w = f->wanted;
+        const struct seen_port *seen = seen_find(
+            CONST_CAST(struct seen_port *, f->tunnels), f->n_tunnels,
+            row->name);
+
+        if (!strcmp(row->name, bridge) || !strcmp(row->name, "br0")
+            || !strcmp(row->name, "foreign")) {
+            continue;
+        }
+        while (seen && w < &f->wanted[N_WANTED]
+               && !(w->wanted
+                    && tunnel_key_equals(&w->spec.key, &seen->key))) {
+            w++;
+        }
+        if (!seen || w == &f->wanted[N_WANTED]
+            || strcmp(bridge_of(f, row->name), bridge)
+            || strcmp(smap_get_def(&row->external_ids, "vtepd-peer", ""),
+                      w->peer)
+            || (smap_get_uint(&row->external_ids, "vtepd-group", 0)
+                != w->spec.group)
+            || smap_get_bool(&row->bfd, "enable", false) != w->spec.bfd) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void
+test_random_history(void **state)
+{
+    struct fixture *f = *state;
+    struct wanted_tunnel wanted[N_WANTED];
+    unsigned int seed = getenv("SEED") ? atoi(getenv("SEED")) : time_msec();
+
+    print_message("SEED=%u\n", seed);
+    srand(seed);
+    for (int i = 0; i < N_WANTED; i++) {
+        char ip[32];
+
+        snprintf(ip, sizeof ip, "192.0.2.%d", 10 + i / 2);
+        wanted[i] = (struct wanted_tunnel) {
+            .spec = make_spec(ip, ENCAP_VXLAN + i % 3, i % 2 ? i : 0, ""),
+        };
+    }
+    f->wanted = wanted;
+    f->wants = is_in_model;
+    ovsdb_sandbox_vsctl(&f->sandbox, "add-br br0 -- add-port br0 "
+                        "foreign -- set interface foreign type=vxlan "
+                        "options:remote_ip=192.0.2.10 options:key=flow");
+    configure(f, "br-int");
+    for (int i = 0; i < 150; i++) {
+        step_at_random(f);
+        for (int n = rand() % 4; n > 0; n--) {
+            pass(f);
+        }
+    }
+
+    /* A change of the want ends what was put off. */
+    configure(f, "br2");
+    for (size_t i = 0; i < N_WANTED; i++) {
+        want_in_model(f, &wanted[i], wanted[i].wanted);
+    }
+    ovsdb_sandbox_vsctl(&f->sandbox, "--if-exists del-br br-int");
+    UNTIL(f, ports_are_as_wanted(f, "br2"));
+    settle(f);
+    assert_true(ports_are_as_wanted(f, "br2"));
+    f->wants = NULL;
+}
+
 int
 main(int argc OVS_UNUSED, char *argv[])
 {
@@ -1417,9 +1593,11 @@ main(int argc OVS_UNUSED, char *argv[])
         TEST(test_many),
         TEST(test_R34_dead_rows),
         TEST(test_with_switch),
+        TEST(test_random_history),
     };
 
     set_program_name(argv[0]);
+    fatal_ignore_sigpipe();
     vlog_set_levels(NULL, VLF_ANY_DESTINATION, VLL_OFF);
     if (getenv("VERBOSE")) {
         vlog_set_levels(NULL, VLF_CONSOLE, VLL_INFO);

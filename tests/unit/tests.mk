@@ -28,6 +28,8 @@ unit_repair-limit := ovsdb-client/repair-limit.o
 unit_ovsdb-client := $(patsubst %.c,%.o,$(wildcard ovsdb-client/*.c)) \
     tests/unit/ovsdb-sandbox.o agent/core/objects.o agent/core/tunnel-spec.o
 unit_random-history := $(core_objects)
+unit_overlay := tests/unit/model-host.o tests/unit/inventory-text.o \
+    $(core_objects)
 unit_inventory := tests/unit/inventory-text.o agent/core/inventory.o \
     agent/core/inventory-list.o agent/core/objects.o
 

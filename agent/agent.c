@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "agent/local-address.h"
+#include "cloud/inventory-cache.h"
 #include "cloud/inventory-source.h"
 #include "core/conflicts.h"
 #include "core/flow-spec.h"
@@ -34,6 +35,13 @@ VLOG_DEFINE_THIS_MODULE(agent);
 
 /* How often to look whether encap-ip is configured on this host, in ms. */
 #define ADDRESS_CHECK_MS 2000
+
+/* How long the source has to answer before the last known inventory, from the
+ * state file, is used, in ms. */
+#define CACHE_PATIENCE_MS 3000
+
+/* How long it is tried to clean up a bridge that is no longer ours, in ms. */
+#define LEAVE_MS 10000
 
 /* A port that is not marked as installed, and whose bundle was not sent. */
 #define NOT_SENT UINT64_MAX
@@ -98,7 +106,8 @@ list_end(void *agent_, const char *version)
         .max_percent = agent->config.max_delete,
         .hold = agent->config.hold * 1000LL,
     };
-    bool first = !inventory_last_list(agent->inventory);
+    bool first = (!inventory_last_list(agent->inventory)
+                  || inventory_cache_is_in_use(agent->cache));
     struct list_result result;
 
     inventory_list_end(agent->inventory, !agent->list_anonymous, &guard,
@@ -126,6 +135,20 @@ list_end(void *agent_, const char *version)
                   "%"PRIuSIZE" changed, %"PRIuSIZE" deleted", version,
                   result.n_added, result.n_changed, result.n_deleted);
     }
+    inventory_cache_confirmed(agent->cache, version);
+}
+
+/* The same for the list from the state file, which comes only where nothing is
+ * known yet. */
+static void
+cached_list_end(void *agent_, const char *version OVS_UNUSED)
+{
+    struct agent *agent = agent_;
+    struct deletion_guard guard = { .max_percent = 100 };
+    struct list_result result;
+
+    inventory_list_end(agent->inventory, false, &guard, time_msec(), &result);
+    forget_duplicates(agent);
 }
 
 static void
@@ -135,6 +158,19 @@ list_abort(void *agent_)
 
     inventory_list_abort(agent->inventory);
     forget_duplicates(agent);
+}
+
+static struct inventory_sink
+inventory_sink(struct agent *agent)
+{
+    return (struct inventory_sink) {
+        .aux = agent,
+        .list_begin = list_begin,
+        .list_object = list_object,
+        .list_invalid = list_invalid,
+        .list_end = list_end,
+        .list_abort = list_abort,
+    };
 }
 
 /* From the OVSDB client into the overlay. */
@@ -255,6 +291,10 @@ agent_init(struct agent *agent, const struct config *config,
     agent->started = time_msec();
     shash_init(&agent->served);
     agent->inventory = inventory_create();
+
+    struct inventory_sink cache_sink = inventory_sink(agent);
+    cache_sink.list_end = cached_list_end;
+    agent->cache = inventory_cache_create(agent->inventory, &cache_sink);
     init_overlay_sink(agent);
     agent->overlay = overlay_create(agent->inventory, &agent->overlay_sink);
     agent->ovsdb = ovsdb_client_create(remote, ovsdb_callbacks(agent));
@@ -273,9 +313,12 @@ void
 agent_destroy(struct agent *agent)
 {
     inventory_source_destroy(agent->source);
+    inventory_cache_destroy(agent->cache);
     overlay_destroy(agent->overlay);
     inventory_destroy(agent->inventory);
     switch_session_destroy(agent->session);
+    switch_session_destroy(agent->left_session);
+    free(agent->target);
     ovsdb_client_destroy(agent->ovsdb);
     shash_destroy_free_data(&agent->served);
     forget_duplicates(agent);
@@ -299,22 +342,20 @@ create_source(struct agent *agent)
         .api_key = c->text[SETTING_API_KEY],
         .api_insecure = c->api_insecure,
     };
-    struct inventory_sink sink = {
-        .aux = agent,
-        .list_begin = list_begin,
-        .list_object = list_object,
-        .list_invalid = list_invalid,
-        .list_end = list_end,
-        .list_abort = list_abort,
-    };
+    struct inventory_sink sink = inventory_sink(agent);
 
     inventory_source_destroy(agent->source);
+    inventory_cache_configure(agent->cache, c->text[SETTING_STATE_DIR],
+                              c->text[SETTING_HOST], sc.url);
     list_abort(agent);
     free(agent->source_error);
     agent->source_error = NULL;
     agent->source = inventory_source_create(&sc, &sink, &agent->source_error);
     if (!agent->source) {
         VLOG_ERR("inventory: %s", agent->source_error);
+    } else if (!inventory_last_list(agent->inventory)) {
+        inventory_cache_load(agent->cache);
+        agent->cache_patience = time_msec() + CACHE_PATIENCE_MS;
     }
 }
 
@@ -336,6 +377,42 @@ configure_overlay(struct agent *agent)
     overlay_configure(agent->overlay, &settings);
 }
 
+/* The bridge is not to be served any more, but may stay: a session of its own
+ * takes back what vtepd has put there. */
+static void
+leave_bridge(struct agent *agent)
+{
+    if (agent->target) {
+        switch_session_destroy(agent->left_session);
+        agent->left_session = agent->session;
+        agent->left_until = time_msec() + LEAVE_MS;
+        agent->left_bundle = 0;
+        switch_session_resync(agent->left_session);
+        agent->session = switch_session_create();
+    }
+}
+
+static void
+run_left_session(struct agent *agent)
+{
+    struct switch_session *s = agent->left_session;
+
+    if (!s) {
+        return;
+    }
+    switch_session_run(s);
+    if (switch_session_get_state(s) == SWITCH_READ) {
+        switch_session_withdraw(s);
+        agent->left_bundle = switch_session_flush(s);
+    }
+    if ((switch_session_get_state(s) == SWITCH_SYNCED
+         && switch_session_applied(s) >= agent->left_bundle)
+        || time_msec() >= agent->left_until) {
+        switch_session_destroy(s);
+        agent->left_session = NULL;
+    }
+}
+
 static void
 configure_switch(struct agent *agent)
 {
@@ -348,8 +425,14 @@ configure_switch(struct agent *agent)
     char *target = xasprintf("unix:%s/%s.mgmt", ovs_rundir(), bridge);
 
     ovsdb_client_configure(agent->ovsdb, &oc);
-    switch_session_set_target(agent->session, target);
-    free(target);
+    if (!agent->target || strcmp(agent->target, target)) {
+        leave_bridge(agent);
+        switch_session_set_target(agent->session, target);
+        free(agent->target);
+        agent->target = target;
+    } else {
+        free(target);
+    }
 }
 
 /* The settings that make a new inventory source when they change; what is
@@ -552,10 +635,35 @@ log_conflicts(struct agent *agent)
 }
 
 static bool
+source_has_failed(const struct agent *agent)
+{
+    struct inventory_source_status status;
+
+    if (!agent->source) {
+        return true;
+    }
+    inventory_source_get_status(agent->source, &status);
+    inventory_source_status_destroy(&status);
+    return status.n_failures > 0;
+}
+
+/* The switch may know better than the state file, which is not written with
+ * every change.  So the source gets a moment to answer before what the switch
+ * has is made equal to the state file: meanwhile it forwards as it did. */
+bool
+agent_has_inventory(const struct agent *agent)
+{
+    return inventory_last_list(agent->inventory)
+           && (!inventory_cache_is_in_use(agent->cache)
+               || time_msec() >= agent->cache_patience
+               || source_has_failed(agent));
+}
+
+static bool
 is_ready(const struct agent *agent)
 {
     return agent->configured && ovsdb_client_is_ready(agent->ovsdb)
-           && inventory_last_list(agent->inventory);
+           && agent_has_inventory(agent);
 }
 
 static void
@@ -586,10 +694,12 @@ agent_run(struct agent *agent)
 {
     ovsdb_client_run(agent->ovsdb);
     run_settings(agent);
-    if (agent->source) {
+    inventory_cache_run(agent->cache);
+    if (agent->source && !inventory_cache_is_loading(agent->cache)) {
         inventory_source_run(agent->source);
     }
     switch_session_run(agent->session);
+    run_left_session(agent);
     run_overlay(agent);
     ovsdb_client_commit(agent->ovsdb);
     run_address_check(agent);
@@ -599,10 +709,15 @@ void
 agent_wait(struct agent *agent)
 {
     ovsdb_client_wait(agent->ovsdb);
-    if (agent->source) {
+    inventory_cache_wait(agent->cache);
+    if (agent->source && !inventory_cache_is_loading(agent->cache)) {
         inventory_source_wait(agent->source);
     }
     switch_session_wait(agent->session);
+    if (agent->left_session) {
+        switch_session_wait(agent->left_session);
+        poll_timer_wait_until(agent->left_until);
+    }
     if (is_ready(agent)) {
         long long int next = overlay_next_time(agent->overlay);
 
@@ -610,9 +725,19 @@ agent_wait(struct agent *agent)
             poll_timer_wait_until(next);
         }
     }
+    if (inventory_cache_is_in_use(agent->cache)
+        && time_msec() < agent->cache_patience) {
+        poll_timer_wait_until(agent->cache_patience);
+    }
     if (agent->configured) {
         poll_timer_wait_until(agent->next_address_check);
     }
+}
+
+void
+agent_save(struct agent *agent)
+{
+    inventory_cache_flush(agent->cache);
 }
 
 void

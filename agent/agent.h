@@ -19,6 +19,7 @@
 #include "core/overlay.h"
 #include "openvswitch/shash.h"
 
+struct inventory_cache;
 struct inventory_source;
 struct ovsdb_client;
 struct switch_session;
@@ -34,10 +35,16 @@ struct agent {
     struct ovsdb_client *ovsdb;
     struct inventory_source *source;    /* NULL until configured. */
     char *source_error;         /* Why there is none, or NULL. */
+    struct inventory_cache *cache;
+    long long int cache_patience;   /* See agent_has_inventory(). */
     struct inventory *inventory;
     struct overlay *overlay;
     struct overlay_sink overlay_sink;
     struct switch_session *session;
+    char *target;               /* Of the session. */
+    struct switch_session *left_session;    /* To the bridge before, or NULL. */
+    long long int left_until;
+    uint64_t left_bundle;       /* That takes back what is there. */
 
     /* Where the list that is being taken in stands. */
     bool list_anonymous;        /* It has items that cannot be identified. */
@@ -59,6 +66,13 @@ void agent_destroy(struct agent *);
 /* One pass, and what to wait for until the next. */
 void agent_run(struct agent *);
 void agent_wait(struct agent *);
+
+/* Is there an inventory to work by? */
+bool agent_has_inventory(const struct agent *);
+
+/* Brings to the disk what is to be known at the next start.  Blocks: for the
+ * end of the program. */
+void agent_save(struct agent *);
 
 /* Asks for the inventory and compares everything with the switch. */
 void agent_resync(struct agent *);

@@ -175,6 +175,13 @@ parse_options(int argc, char *argv[], struct config *config,
                          : xasprintf("unix:%s/db.sock", ovs_rundir());
 }
 
+/* Signals end the program from poll_block(), between two passes. */
+static void
+save_at_signal(void *agent)
+{
+    agent_save(agent);
+}
+
 static void
 exit_command(struct unixctl_conn *conn, int argc OVS_UNUSED,
              const char *argv[] OVS_UNUSED, void *exiting_)
@@ -209,6 +216,7 @@ main(int argc, char *argv[])
     random_init();
     agent_init(&agent, &config, remote);
     control_register(&agent);
+    fatal_signal_add_hook(save_at_signal, NULL, &agent, false);
     free(remote);
     daemonize_complete();
     VLOG_INFO("vtepd %s started", VTEPD_VERSION);
@@ -224,6 +232,7 @@ main(int argc, char *argv[])
         poll_block();
     }
     VLOG_INFO("exiting; the switch stays as it is");
+    agent_save(&agent);
     agent_destroy(&agent);
     unixctl_server_destroy(unixctl);
     return 0;

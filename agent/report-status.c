@@ -12,6 +12,7 @@
 #include "agent/agent.h"
 #include "agent/listing.h"
 #include "agent/local-address.h"
+#include "cloud/inventory-cache.h"
 #include "cloud/inventory-source.h"
 #include "core/conflicts.h"
 #include "core/inventory.h"
@@ -160,7 +161,7 @@ waiting_for(const struct agent *agent)
                          setting_infos[missing].key);
     } else if (agent->source_error) {
         return xstrdup("an inventory that can be used");
-    } else if (!inventory_last_list(agent->inventory)) {
+    } else if (!agent_has_inventory(agent)) {
         return xstrdup("the first whole inventory");
     } else if (!ovsdb.connected) {
         return xasprintf("the connection to the database at %s",
@@ -324,6 +325,33 @@ put_held(struct status *st)
     put_duration(st, NULL, "held_for_seconds", n ? ago(st, since) : -1, "");
 }
 
+/* The file that keeps the last known inventory. */
+static void
+put_state_file(struct status *st)
+{
+    struct inventory_cache_status cs;
+
+    inventory_cache_get_status(st->agent->cache, &cs);
+    char *age = format_duration(cs.age);
+    if (cs.error) {
+        put_text(st, "state file", "trouble: %s", cs.error);
+    } else {
+        put_text(st, "state file", "%s%s%s%s", cs.path ? cs.path : "-",
+                 cs.age < 0 ? "" : ", written ", cs.age < 0 ? "" : age,
+                 cs.age < 0 ? "" : " ago");
+    }
+    if (cs.in_use) {
+        put_text(st, "in use", "the last known inventory, from the state "
+                 "file, %s old", age);
+    }
+    put_string(st, NULL, "state_file", cs.path);
+    put_duration(st, NULL, "state_file_age_seconds", cs.age, "");
+    put_string(st, NULL, "state_file_error", cs.error);
+    put_flag(st, "state_file_saved", cs.saved);
+    put_flag(st, "from_state_file", cs.in_use);
+    free(age);
+}
+
 static void
 put_inventory(struct status *st)
 {
@@ -351,6 +379,7 @@ put_inventory(struct status *st)
     put_number(st, NULL, "routers", n_routers);
     put_number(st, NULL, "endpoints", n_endpoints);
     put_held(st);
+    put_state_file(st);
     free(url);
 }
 

@@ -231,10 +231,14 @@ struct tunnel *
 tunnel_index_find_claim(const struct tunnel_index *index,
                         const struct owned_row *row)
 {
-    struct tunnel *tunnel = (row->has_former_key
-                             ? tunnel_index_find(index, &row->former_key)
-                             : row->tunnel);
+    struct tunnel *tunnel = row->tunnel;
 
+    if (row->has_former_key) {
+        tunnel = tunnel_index_find(index, &row->former_key);
+        if (tunnel && !ovs_list_is_empty(&tunnel->rows)) {
+            return NULL;
+        }
+    }
     return tunnel && tunnel->want == WANT_THERE ? tunnel : NULL;
 }
 

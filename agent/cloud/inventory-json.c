@@ -95,7 +95,13 @@ text_read_value(struct json_text *text, char **errorp)
 
     json_error_t e;
     size_t n = MIN(text->len - text->pos, VALUE_MAX);
-    json_t *value = json_loadb(&text->text[text->pos], n, LOAD_FLAGS, &e);
+    const char *start = &text->text[text->pos];
+    json_t *value = json_loadb(start, n, LOAD_FLAGS, &e);
+    if (!value && json_error_code(&e) == json_error_numeric_overflow) {
+        /* An integer beyond 64 bits.  As a real number it is refused with the
+         * member that has it, not with the whole page. */
+        value = json_loadb(start, n, LOAD_FLAGS | JSON_DECODE_INT_AS_REAL, &e);
+    }
     if (value) {
         text->pos += e.position;
         return value;

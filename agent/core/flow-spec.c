@@ -147,6 +147,22 @@ source_address_flows(struct flow_builder *b, uint32_t ofport,
     flow_emit_goto(b, TABLE_ARP_ND);
 }
 
+/* Is the MAC of the source address with index 'i' one that neither the VM's own
+ * MAC nor a source address before it is? */
+static bool
+is_new_source_mac(const struct endpoint_record *r, size_t i)
+{
+    const struct eth_addr mac = r->addresses[i].mac;
+
+    for (size_t j = 0; j < i; j++) {
+        if (r->addresses[j].source
+            && eth_addr_equals(r->addresses[j].mac, mac)) {
+            return false;
+        }
+    }
+    return !eth_addr_equals(r->mac, mac);
+}
+
 static void
 port_security_flows(struct flow_builder *b, const struct endpoint_record *r)
 {
@@ -158,12 +174,12 @@ port_security_flows(struct flow_builder *b, const struct endpoint_record *r)
 
     source_mac_flows(b, r->out, r->mac);
     unspecified_source_flows(b, r->out, r->mac);
-    for (size_t i = 0; i < r->n_macs; i++) {
-        source_mac_flows(b, r->out, r->macs[i]);
-    }
     for (size_t i = 0; i < r->n_addresses; i++) {
         if (r->addresses[i].source) {
             source_address_flows(b, r->out, &r->addresses[i]);
+            if (is_new_source_mac(r, i)) {
+                source_mac_flows(b, r->out, r->addresses[i].mac);
+            }
         }
     }
 }

@@ -79,6 +79,7 @@ const char *drop_cause_to_string(enum drop_cause);
 
 /* All our flows' cookies: "vtep" in the upper half, the drop cause below. */
 #define FLOW_COOKIE_BASE UINT64_C(0x7674657000000000)
+#define FLOW_COOKIE_MASK UINT64_C(0xffffffff00000000)
 
 /* One flow.  'actions' holds struct ofpacts; empty means drop. */
 struct flow_entry {

@@ -155,7 +155,7 @@ overlay_choose_tunnel(const struct overlay *ov, const struct host_node *peer,
         const struct host_tunnel *remote = own_first ? b : a;
         memset(key, 0, sizeof *key);
         key->type = a->type;
-        key->vni = ov->settings.segment_key ? vni : 0;
+        key->vni = vni;
         key->dst_port = choose_port(a, b);
         key->remote_ip = remote->ip;
         key->local_ip = ov->settings.has_local[family]
@@ -206,6 +206,7 @@ get_tunnel(struct overlay *ov, const struct tunnel_key *key)
         t = xzalloc(sizeof *t);
         t->key = *key;
         ovs_list_init(&t->links);
+        ovs_list_init(&t->old_links);
         ovs_list_init(&t->dirty_list);
         ovs_list_push_back(&ov->idle_tunnels, &t->idle_list);
         hmap_insert(&ov->tunnels, &t->node, tunnel_key_hash(key, 0));
@@ -414,6 +415,7 @@ set_wanted_tunnel(struct overlay *ov, struct link *link, struct tunnel *t)
         ovs_list_remove(&link->tunnel_list);
         if (!link->old && t) {
             link->old = link->tunnel;
+            ovs_list_push_back(&link->old->old_links, &link->old_list);
             mark_tunnel_dirty(ov, link->old);
         } else {
             unref_tunnel(ov, link->tunnel, ov->settings.linger);
@@ -422,7 +424,15 @@ set_wanted_tunnel(struct overlay *ov, struct link *link, struct tunnel *t)
     link->tunnel = t;
     ovs_list_init(&link->tunnel_list);
     if (t) {
+        struct link *other;
+
+        /* The label may be this link's now, and whoever leaves it may have to
+         * hurry. */
         ovs_list_push_back(&t->links, &link->tunnel_list);
+        mark_tunnel_dirty(ov, t);
+        LIST_FOR_EACH (other, old_list, &t->old_links) {
+            mark_link_dirty(ov, other);
+        }
     }
 }
 
@@ -434,6 +444,7 @@ drop_old_tunnel(struct overlay *ov, struct link *link)
     if (old) {
         bool replaced = link->tunnel && link->tunnel->key.type == old->key.type;
 
+        ovs_list_remove(&link->old_list);
         link->old = NULL;
         unref_tunnel(ov, old, replaced ? MIN(REPLACED_MS, ov->settings.linger)
                                        : ov->settings.linger);
@@ -481,16 +492,28 @@ touch_waiting_endpoints(struct overlay *ov, const struct host_node *peer)
     }
 }
 
+/* The tunnel that 'link' should use.  An idle link may keep the one that it
+ * has, but gets no other. */
+static struct tunnel *
+want_tunnel(struct overlay *ov, const struct link *link)
+{
+    struct tunnel_key key;
+
+    if (overlay_choose_tunnel(ov, link->peer, link->forced, link->vni, &key)
+        != TUNNEL_OK) {
+        return NULL;
+    } else if (link->n_users) {
+        return get_tunnel(ov, &key);
+    }
+    return link->tunnel && tunnel_key_equals(&link->tunnel->key, &key)
+           ? link->tunnel : NULL;
+}
+
 /* Looks again which tunnel 'link' should use and where its group leads. */
 static void
 update_link(struct overlay *ov, struct link *link)
 {
-    struct tunnel_key key;
-    enum no_tunnel reason = overlay_choose_tunnel(ov, link->peer, link->forced,
-                                                  link->vni, &key);
-
-    set_wanted_tunnel(ov, link, reason == TUNNEL_OK ? get_tunnel(ov, &key)
-                                                    : NULL);
+    set_wanted_tunnel(ov, link, want_tunnel(ov, link));
     if (link->old && (!link->tunnel || link->old == link->tunnel
                       || link->tunnel->ofport
                       || is_taken_over(link, link->old))) {
@@ -655,10 +678,8 @@ mark_links_of_tunnel_dirty(struct overlay *ov, const struct tunnel *t)
     LIST_FOR_EACH (link, tunnel_list, &t->links) {
         mark_link_dirty(ov, link);
     }
-    HMAP_FOR_EACH (link, node, &ov->links) {
-        if (link->old == t) {
-            mark_link_dirty(ov, link);
-        }
+    LIST_FOR_EACH (link, old_list, &t->old_links) {
+        mark_link_dirty(ov, link);
     }
 }
 

@@ -82,6 +82,7 @@ struct link {
     struct ovs_list dirty_list; /* In 'dirty_links' or empty. */
     struct ovs_list idle_list;  /* In 'idle_links' while not used. */
     struct ovs_list tunnel_list;    /* In tunnel->links. */
+    struct ovs_list old_list;   /* In old->old_links. */
     struct host_node *peer;     /* Held. */
     enum encap forced;          /* ENCAP_NONE: negotiated. */
     struct segment_node *segment;   /* Held; NULL in flow mode. */
@@ -101,6 +102,7 @@ struct tunnel {
     struct ovs_list dirty_list; /* In 'dirty_tunnels' or empty. */
     struct ovs_list idle_list;  /* In 'idle_tunnels' while n_refs is 0. */
     struct ovs_list links;      /* Links that want it. */
+    struct ovs_list old_links;  /* Links that use it as 'old'. */
     struct tunnel_key key;
     size_t n_refs;              /* Links that want it or use it as old. */
     long long int expires;      /* While n_refs is 0; 0: not set yet. */

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hash.h"
 #include "openvswitch/dynamic-string.h"
 #include "packets.h"
 #include "util.h"
@@ -105,11 +106,13 @@ report_plug(struct overlay *ov, const struct endpoint *e)
 static void
 mark_ports(struct overlay *ov, const char *id)
 {
-    size_t n;
-    const struct vm_port *port = attachments_find(&ov->attachments, id, &n);
+    const struct attachment *a;
 
-    if (port) {
-        sset_add(&ov->dirty_ports, port->name);
+    HMAP_FOR_EACH_WITH_HASH (a, id_node, hash_string(id, 0),
+                             &ov->attachments.by_id) {
+        if (!strcmp(a->port.iface_id, id)) {
+            sset_add(&ov->dirty_ports, a->port.name);
+        }
     }
 }
 

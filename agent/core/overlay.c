@@ -313,26 +313,6 @@ claim_is_source(const struct claim *c, enum claim_standing standing)
     return standing == CLAIM_HELD || c->kind == CLAIM_PAIR;
 }
 
-/* Adds the link-local address that follows from the MAC to a local record, if
- * it is no claim already: it may be sent from, though nobody answers for it
- * where the endpoint has no other IPv6 address. */
-static void
-add_link_local(struct endpoint_record *r, const struct endpoint *e)
-{
-    struct in6_addr lla;
-
-    in6_generate_lla(e->mac, &lla);
-    for (size_t i = 0; i < e->n_claims; i++) {
-        if (e->claims[i].kind != CLAIM_PAIR
-            && ipv6_addr_equals(&e->claims[i].ip, &lla)) {
-            return;
-        }
-    }
-    r->addresses[r->n_addresses++] = (struct endpoint_address) {
-        .ip = lla, .mac = e->mac, .plen = 128, .source = true,
-    };
-}
-
 static bool
 has_address(const struct endpoint_record *r, const struct claim *c)
 {
@@ -345,6 +325,28 @@ has_address(const struct endpoint_record *r, const struct claim *c)
         }
     }
     return false;
+}
+
+/* Adds the link-local address that follows from the MAC to a local record, if
+ * it is no claim already: it may be sent from, though nobody answers for it
+ * where the endpoint has no other IPv6 address. */
+static void
+add_link_local(struct endpoint_record *r, const struct endpoint *e)
+{
+    struct claim own = { .mac = e->mac, .plen = 128 };
+
+    in6_generate_lla(e->mac, &own.ip);
+    for (size_t i = 0; i < e->n_claims; i++) {
+        if (e->claims[i].kind != CLAIM_PAIR
+            && ipv6_addr_equals(&e->claims[i].ip, &own.ip)) {
+            return;
+        }
+    }
+    if (!has_address(r, &own)) {
+        r->addresses[r->n_addresses++] = (struct endpoint_address) {
+            .ip = own.ip, .mac = own.mac, .plen = 128, .source = true,
+        };
+    }
 }
 
 static struct endpoint_record *
@@ -486,7 +488,8 @@ apply(struct overlay *ov, struct endpoint_node *node, const struct want *want)
     if (old.port && (!want->port || strcmp(old.port, want->port))) {
         svec_add(&ov->unserved, old.port);
     }
-    if (want->port && changed) {
+    if (want->port
+        && (changed || !nullable_string_is_equal(old.port, want->port))) {
         svec_add(&ov->served, want->port);
     }
 
@@ -550,12 +553,11 @@ mac_matches(const struct vm_port *port, const struct endpoint *e)
 /* May a record stay with 'old' until 'new' leads somewhere?  Only where the
  * packets would be the same on the wire. */
 static bool
-can_wait(const struct link *old, const struct link *new)
+can_wait(const struct link *old, const struct link *new, uint32_t vni)
 {
     return old && old != new && old->peer == new->peer
            && old->forced == new->forced && old->ofport && !new->ofport
-           && (!old->segment || !new->segment || old->vni == new->vni)
-           && (!old->segment || new->segment);
+           && (!old->segment || old->vni == vni);
 }
 
 static void
@@ -566,7 +568,7 @@ want_remote(struct overlay *ov, const struct endpoint_node *node,
     struct link *link = overlay_ref_link(ov, e->host, e->segment);
     struct link *old = node->installed ? node->installed->link : NULL;
 
-    if (can_wait(old, link)) {
+    if (can_wait(old, link, e->segment->object.vni)) {
         want->next = link;
         link = old;
         link->n_users++;

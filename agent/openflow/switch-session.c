@@ -273,6 +273,16 @@ switch_session_sync_group(struct switch_session *s, uint32_t group,
     }
 }
 
+/* The switch answers in order, so what was read has all that was sent before,
+ * whether or not its bundle was answered to us. */
+static void
+become_synced(struct switch_session *s)
+{
+    installed_flows_clear(&s->installed);
+    s->applied = s->sent;
+    s->state = SWITCH_SYNCED;
+}
+
 void
 switch_session_sync_end(struct switch_session *s, struct sync_result *result)
 {
@@ -290,9 +300,31 @@ switch_session_sync_end(struct switch_session *s, struct sync_result *result)
         batch_group_deleted(&s->batch, g->group, s->version);
         s->sync.n_groups_deleted++;
     }
-    installed_flows_clear(&s->installed);
-    s->state = SWITCH_SYNCED;
+    become_synced(s);
     *result = s->sync;
+}
+
+void
+switch_session_withdraw(struct switch_session *s)
+{
+    const struct installed_flow *f;
+    const struct installed_group *g;
+
+    ovs_assert(s->state == SWITCH_READ);
+    HMAP_FOR_EACH (f, node, &s->installed.flows) {
+        if ((f->cookie & FLOW_COOKIE_MASK) == FLOW_COOKIE_BASE) {
+            struct flow_entry e;
+
+            installed_flow_get(f, &e);
+            batch_flow(&s->batch, &e, false, s->version);
+        }
+    }
+    HMAP_FOR_EACH (g, node, &s->installed.groups) {
+        if (g->ours) {
+            batch_group_deleted(&s->batch, g->group, s->version);
+        }
+    }
+    become_synced(s);
 }
 
 /* SYNCED. */

@@ -70,6 +70,10 @@ struct sync_result {
 };
 void switch_session_sync_end(struct switch_session *, struct sync_result *);
 
+/* In READ: queues the deletion of all that vtepd has ever put there and of
+ * nothing else, for a bridge that is no longer ours. */
+void switch_session_withdraw(struct switch_session *);
+
 /* In SYNCED: queues a change. */
 void switch_session_flow(struct switch_session *, const struct flow_entry *,
                          bool add);

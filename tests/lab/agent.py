@@ -75,6 +75,18 @@ class Agent:
         assert self._daemon is not None
         return self._daemon.stop(how)
 
+    def exit(self) -> int:
+        """Has vtepd end in order, giving back all its memory (which matters
+        to sanitizers); returns its exit status."""
+        assert self._daemon is not None
+        self.command("exit")
+        wait_until(lambda: not self.is_running(), "vtepd has ended")
+        return self._daemon.stop()
+
+    def said(self) -> str:
+        """What it wrote to its standard error: nothing, normally."""
+        return self._daemon.said() if self._daemon else ""
+
     def restart(self) -> None:
         self.stop()
         self.start()

@@ -219,18 +219,21 @@ class Demo:
 
     def flows(self) -> None:
         self.term.title("What an operator sees")
-        bridge = "br-int"
-        text = self.hv1.ofctl("--names", "--no-stats", "dump-flows", bridge)
-        lines = [line.strip() for line in text.splitlines()
+        name = self.hv1.tunnels()[0]["name"]
+        columns = "--columns=name,type,options,external_ids"
+        self.term.command("hv1", f"ovs-vsctl {columns} list interface {name}",
+                          self.hv1.vsctl(columns, "list", "interface", name))
+        text = self.hv1.ofctl("--names", "--no-stats", "dump-flows", "br-int")
+        lines = [line.split(", ", 1)[-1] for line in text.splitlines()
                  if "actions=" in line]
-        chosen = [line for line in lines
-                  if self.blue[1].mac in line or "10.0.0.2" in line]
+        mac = self.blue[1].mac
+        chosen = [line if len(line) <= 150 else f"{line[:147]}..."
+                  for line in lines if mac in line or "10.0.0.2" in line]
         self.term.command(
-            "hv1", f"ovs-ofctl --names --no-stats dump-flows {bridge}"
-            f" | grep -e 10.0.0.2 -e {self.blue[1].mac}",
-            "\n".join(textwrap.shorten(line, 150, placeholder=" ...")
-                      for line in chosen))
-        self.term.tell(f"({len(chosen)} of {len(lines)} flows)")
+            "hv1", "ovs-ofctl --names --no-stats dump-flows br-int"
+            f" | grep -e 10.0.0.2 -e {mac} | sed 's/.*cookie=[^ ]* //'",
+            "\n".join(chosen))
+        self.term.output(f"({len(chosen)} of {len(lines)} flows)")
         self.term.command("hv1", "ovs-appctl -t vtepd vtepd/tunnels",
                           self.lab.agents["hv1"].command("vtepd/tunnels"))
 

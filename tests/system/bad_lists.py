@@ -53,7 +53,8 @@ def bad_lists(items: list[dict]) -> dict[str, Fault]:
             f"{len(raw):x}\r\n".encode() + raw + b"\r\n",
             headers={"Transfer-Encoding": "chunked"}),
         "no HTTP": _raw(b"SSH-2.0-OpenSSH_9.2p1\r\n", raw=True),
-        "hung up after some bytes": {"body": "HTTP/1.1 20", "raw": True},
+        "hung up in the headers": {"body": "HTTP/1.1 200 OK\r\nContent-Ty",
+                                   "raw": True},
         # Bytes.
         "rest after the page": {"body": page + "x"},
         "two pages in one": {"body": page + page},

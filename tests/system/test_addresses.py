@@ -216,6 +216,30 @@ def test_r22_no_common_address_family(scene: Scene) -> None:
     assert row["options"]["local_ip"] == hv1.ipv6
 
 
+def test_r24_udp_port_taken_by_another_overlay(scene: Scene) -> None:
+    """Another overlay of the same switch has tunnels between the same hosts
+    on VXLAN's port: diagnosed, and another port works."""
+    hv1, hv2 = scene.hv["hv1"], scene.hv["hv2"]
+    for here, there in ((hv1, hv2), (hv2, hv1)):
+        here.create_bridge("br-other")
+        here.vsctl("add-port", "br-other", "other", "--", "set", "interface",
+                   "other", "type=vxlan", f"options:remote_ip={there.ipv4}",
+                   f"options:local_ip={here.ipv4}", "options:key=flow")
+        wait_until(lambda: here.ofport("other"), "the other tunnel is there")
+    offset = scene.agents["hv1"].log_size()
+    scene.segment("blue", 77, encap="vxlan")
+    a = scene.vm("a", "blue", "hv1")
+    b = scene.vm("b", "blue", "hv2")
+    scene.ready(a, b)
+    assert "hv2" in scene.agents["hv1"].wait_logged("exists", offset)
+    assert "xists" in scene.agents["hv1"].command("vtepd/tunnels")
+    scene.put(*(cloud.host(name, scene.hv[name].addresses, "vxlan", port=8472)
+                for name in ("hv1", "hv2")))
+    scene.connect(a, b)
+    for hypervisor in (hv1, hv2):
+        hypervisor.vsctl("del-br", "br-other")
+
+
 def test_r28_two_segments_with_one_vni(scene: Scene) -> None:
     """The second is refused by a rule, whatever came first; the first goes on
     working, and both do when the cause is gone."""

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from lab.agent import program as agent_program
 from lab.ovsdb import OvsdbConnection
 from lab.vm import Vm
 from scene import Scene
@@ -66,9 +67,12 @@ def test_r05_thousand_cycles(scene: Scene) -> None:
     after = scene.settle("hv1")
     assert without_row_ids(after) == without_row_ids(before)
     grown = resident(agent.pid) - memory
-    if "SANITIZE" not in os.environ:
-        assert grown < 1 << 20, f"vtepd has grown by {grown} bytes"
     scene.connect(a, b)
+    # A sanitizer has a memory of its own that grows, and tells at the end.
+    assert agent.exit() == 0, agent.said()
+    sanitized = b"__asan_init" in Path(agent_program()).read_bytes()
+    agent.start()
+    assert sanitized or grown < 1 << 20, f"vtepd has grown by {grown} bytes"
 
 
 def without_row_ids(state: str) -> list[str]:

@@ -137,9 +137,13 @@ def test_r70_long_replication_list(scene: Scene) -> None:
     hv1.appctl("ovs-vswitchd", "tnl/neigh/set", "br-phy", gateway,
                "02:bb:00:00:00:01")
     try:
+        before = scene.agents["hv1"].show("status")["ovsdb"]["committed"]
         scene.connect(a, b)
         wait_until(lambda: sum(bool(row["ofport"]) for row in hv1.tunnels()),
                    "all tunnels are there", 60, until=lambda n: n == 301)
+        # One transaction for many tunnels.
+        after = scene.agents["hv1"].show("status")["ovsdb"]["committed"]
+        assert after - before <= 30
         scene.settle("hv1")
         with scene.lab.capture() as wire:
             heard(a, [broadcast(a)], b)

@@ -241,6 +241,30 @@ def test_plugged_twice(scene: Scene) -> None:
     scene.connect(a, b)
 
 
+def test_r46_what_went_while_vtepd_was_down(scene: Scene) -> None:
+    """Ports, groups and flows of what is gone meanwhile are removed at the
+    next start; the rest is not touched."""
+    a, b = pair(scene)
+    before = scene.settle("hv1")
+    c = scene.vm("c", "blue", "hv1", port_security=False)
+    scene.segment("red", 78, broadcast="replicate",
+                  unknown_unicast="replicate")
+    d = scene.vm("d", "red", "hv1", ips=["10.0.0.9", "fd00::9"])
+    scene.cloud.put(cloud.host("far", "192.0.2.66", "gre"))
+    scene.remote("x", "red", "far")
+    scene.connect(a, b, c)
+    scene.wait_peers("hv1", "far", "hv2")
+    scene.agents["hv1"].stop()
+    with a.pinging(b.ipv4) as finish:
+        for vm in (c, d):
+            vm.unplug()
+            scene.cloud.delete("endpoint", vm.name)
+        scene.cloud.delete("host", "far")
+        scene.agents["hv1"].start()
+        scene.wait_state("hv1", before)
+        assert finish().lost == 0
+
+
 def test_r71_switch_without_vtepd(scene: Scene) -> None:
     """Without vtepd the switch goes on as it is, and floods nothing."""
     a, b = pair(scene)

@@ -713,6 +713,48 @@ test_unwanted(void **state)
 }
 
 static bool
+wants_nothing(const struct fixture *f OVS_UNUSED,
+              const struct tunnel_port *port OVS_UNUSED)
+{
+    return false;
+}
+
+/* R46: whoever is told of a port may say in the same moment that it has to
+ * go. */
+static void
+test_R46_unwanted_at_first_sight(void **state)
+{
+    struct fixture *f = *state;
+
+    ovsdb_sandbox_vsctl(
+        &f->sandbox, "add-br br-int -- add-port br-int old "
+        "-- set interface old type=gre options:local_ip=192.0.2.1 "
+        "options:remote_ip=192.0.2.9 options:key=5 "
+        "external_ids:vtepd-owner=hv1");
+    f->wants = wants_nothing;
+    configure(f, "br-int");
+    UNTIL(f, bridge_row(f, "br-int") && n_interfaces(f) == 1);
+    UNTIL(f, !f->n_tunnels);
+}
+
+/* A port from which somebody took the label is not forgotten. */
+static void
+test_unlabelled_and_unwanted(void **state)
+{
+    struct fixture *f = *state;
+    struct tunnel_spec spec = make_spec("192.0.2.2", ENCAP_VXLAN, 0, "hv2");
+    char *name;
+
+    configure(f, "br-int");
+    name = add_tunnel(f, 2, "hv2");
+    ovsdb_sandbox_vsctl(&f->sandbox, "clear interface %s external_ids", name);
+    ovsdb_client_run(f->client);
+    ovsdb_client_unwant_tunnel(f->client, &spec.key);
+    UNTIL(f, !interface_row(f, name));
+    free(name);
+}
+
+static bool
 is_named_for_its_key(const struct fixture *f OVS_UNUSED,
                      const struct tunnel_port *port)
 {
@@ -1433,7 +1475,7 @@ edit_at_random(struct fixture *f)
         "--if-exists set interface %s type=gre",
         "--if-exists clear interface %s external_ids",
         "--if-exists set interface %s external_ids:vtepd-peer=evil",
-        "--if-exists clear port %s external_ids",
+        "--if-exists remove port %s external_ids vtepd-peer",
         "--if-exists del-br br-int",
         "--may-exist add-br br-int",
     };
@@ -1573,6 +1615,8 @@ main(int argc OVS_UNUSED, char *argv[])
         TEST(test_R10_name_is_taken),
         TEST(test_R12_other_owner),
         TEST(test_unwanted),
+        TEST(test_R46_unwanted_at_first_sight),
+        TEST(test_unlabelled_and_unwanted),
         TEST(test_drift_is_repaired),
         TEST(test_deleted_port_comes_back),
         TEST(test_broken_rows),

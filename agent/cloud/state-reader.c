@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "cloud/state-reader.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cloud/inventory-page.h"
+#include "cloud/inventory-source.h"
+#include "cloud/state-file.h"
+#include "util.h"
+
+enum {
+    FILE_MAX = 256 * 1024 * 1024,   /* Bytes, as for "file:" inventories. */
+    BYTES_PER_PASS = 1024 * 1024,
+    ITEMS_PER_PASS = 2000,
+};
+
+/* First the file comes into memory and is checked, then its page is
+ * decoded. */
+struct state_reader {
+    const struct state_file_owner *owner;
+    const struct inventory_sink *sink;
+    char *error;
+
+    int fd;
+    long long int written;
+    size_t size;                /* The file's when it was opened. */
+    size_t len;                 /* Bytes in 'body'. */
+    char *body;
+    struct sha1_ctx sha1;       /* While 'fd' is open. */
+
+    struct inventory_page *page;    /* NULL until the file was checked. */
+    bool listing;
+    unsigned int n_objects;
+    unsigned int n_refused;
+    char *first_refusal;
+};
+
+static char *
+cannot_be_read(int error)
+{
+    return xasprintf("cannot be read (%s)", ovs_strerror(error));
+}
+
+/* May a file like this be believed? */
+static char *
+check_stat(const struct stat *s)
+{
+    return (!S_ISREG(s->st_mode) ? xstrdup("is not a regular file")
+            : s->st_uid != geteuid()
+            ? xasprintf("belongs to user %u and not to user %u, as whom vtepd "
+                        "runs", s->st_uid, geteuid())
+            : s->st_mode & (S_IWGRP | S_IWOTH)
+            ? xasprintf("can be written by others than its owner (mode %03o)",
+                        s->st_mode & 0777)
+            : s->st_size > FILE_MAX
+            ? xasprintf("is larger than %d MiB", FILE_MAX / 1024 / 1024)
+            : NULL);
+}
+
+struct state_reader *
+state_reader_open(const char *path, const struct state_file_owner *owner,
+                  const struct inventory_sink *sink, char **errorp)
+{
+    *errorp = NULL;
+
+    /* O_NONBLOCK: opening a FIFO must not block. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0) {
+        if (errno != ENOENT) {
+            *errorp = cannot_be_read(errno);
+        }
+        return NULL;
+    }
+
+    struct stat s;
+    *errorp = fstat(fd, &s) ? cannot_be_read(errno) : check_stat(&s);
+    if (*errorp) {
+        close(fd);
+        return NULL;
+    }
+
+    struct state_reader *reader = xzalloc(sizeof *reader);
+    reader->owner = owner;
+    reader->sink = sink;
+    reader->fd = fd;
+    reader->written = (s.st_mtim.tv_sec * 1000LL
+                       + s.st_mtim.tv_nsec / 1000000);
+    reader->size = s.st_size;
+    reader->body = xmalloc(reader->size + 1);
+    sha1_init(&reader->sha1);
+    return reader;
+}
+
+static void
+close_file(struct state_reader *reader, uint8_t sha1[SHA1_DIGEST_SIZE])
+{
+    close(reader->fd);
+    reader->fd = -1;
+    sha1_final(&reader->sha1, sha1);
+}
+
+void
+state_reader_close(struct state_reader *reader)
+{
+    uint8_t sha1[SHA1_DIGEST_SIZE];
+
+    if (!reader) {
+        return;
+    }
+    if (reader->listing) {
+        reader->sink->list_abort(reader->sink->aux);
+    }
+    if (reader->fd >= 0) {
+        close_file(reader, sha1);
+    }
+    inventory_page_destroy(reader->page);
+    free(reader->body);
+    free(reader->first_refusal);
+    free(reader->error);
+    free(reader);
+}
+
+const char *
+state_reader_error(const struct state_reader *reader)
+{
+    return reader->error;
+}
+
+long long int
+state_reader_written(const struct state_reader *reader)
+{
+    return reader->written;
+}
+
+unsigned int
+state_reader_n_objects(const struct state_reader *reader)
+{
+    return reader->n_objects;
+}
+
+unsigned int
+state_reader_n_refused(const struct state_reader *reader, const char **first)
+{
+    *first = reader->first_refusal;
+    return reader->n_refused;
+}
+
+/* All that there is of the file is in memory. */
+static void
+check_file(struct state_reader *reader)
+{
+    uint8_t sha1[SHA1_DIGEST_SIZE];
+
+    close_file(reader, sha1);
+    reader->error = state_file_check(reader->body, reader->len, sha1,
+                                     reader->owner);
+    if (!reader->error) {
+        reader->page = inventory_page_create(reader->body, reader->len);
+        reader->listing = true;
+        reader->sink->list_begin(reader->sink->aux);
+    }
+}
+
+static void
+read_some(struct state_reader *reader)
+{
+    size_t max = MIN(BYTES_PER_PASS, reader->size - reader->len);
+    ssize_t n = read(reader->fd, &reader->body[reader->len], max);
+
+    if (n < 0) {
+        if (errno != EINTR && errno != EAGAIN) {
+            reader->error = cannot_be_read(errno);
+        }
+        return;
+    }
+
+    /* The checksum is of all but itself. */
+    size_t end = reader->size - MIN(reader->size, STATE_FILE_SUM_LEN);
+    if (reader->len < end) {
+        sha1_update(&reader->sha1, &reader->body[reader->len],
+                    MIN((size_t) n, end - reader->len));
+    }
+    reader->len += n;
+
+    /* A file that shrank meanwhile ends early, and its checksum is wrong. */
+    if (!n || reader->len == reader->size) {
+        check_file(reader);
+    }
+}
+
+/* Items of kinds that are not known are passed over. */
+static void
+take_item(struct state_reader *reader, struct inventory_item *item)
+{
+    const struct inventory_sink *sink = reader->sink;
+
+    if (item->object) {
+        reader->n_objects++;
+        sink->list_object(sink->aux, item->object);
+        item->object = NULL;
+    } else if (item->error) {
+        if (!reader->n_refused++) {
+            reader->first_refusal = item->error;
+            item->error = NULL;
+        }
+        sink->list_invalid(sink->aux, item->kind, item->id);
+    }
+}
+
+/* Returns true at the end of the list. */
+static bool
+decode_some(struct state_reader *reader)
+{
+    for (int i = 0; i < ITEMS_PER_PASS; i++) {
+        struct inventory_item item;
+
+        switch (inventory_page_next(reader->page, &item)) {
+        case INVENTORY_PAGE_ITEM:
+            take_item(reader, &item);
+            inventory_item_uninit(&item);
+            break;
+
+        case INVENTORY_PAGE_END:
+            reader->listing = false;
+            reader->sink->list_end(reader->sink->aux,
+                                   inventory_page_version(reader->page));
+            return true;
+
+        case INVENTORY_PAGE_ERROR:
+            reader->error = xasprintf("is of no use here: %s",
+                                      inventory_page_error(reader->page));
+            return false;
+        }
+    }
+    return false;
+}
+
+enum state_reader_event
+state_reader_run(struct state_reader *reader)
+{
+    bool end = false;
+
+    if (reader->page) {
+        end = decode_some(reader);
+    } else {
+        read_some(reader);
+    }
+    return (end ? STATE_READER_END
+            : reader->error ? STATE_READER_ERROR
+            : STATE_READER_MORE);
+}

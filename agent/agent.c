@@ -531,6 +531,28 @@ run_address_check(struct agent *agent)
     }
 }
 
+/* Held deletions are released once every answer for long enough has said the
+ * same, and "not modified" does say so. */
+static void
+run_hold(struct agent *agent)
+{
+    long long int hold = agent->config.hold * 1000LL, since;
+    struct inventory_source_status status;
+
+    if (!inventory_n_held(agent->inventory, &since) || !hold
+        || !agent->source) {
+        return;
+    }
+    inventory_source_get_status(agent->source, &status);
+    if (status.last_success - since >= hold) {
+        VLOG_INFO("inventory: %"PRIuSIZE" deletions released, every list for "
+                  "%d s has said the same",
+                  inventory_approve_deletions(agent->inventory),
+                  agent->config.hold);
+    }
+    inventory_source_status_destroy(&status);
+}
+
 /* The pass. */
 
 static void
@@ -698,6 +720,7 @@ agent_run(struct agent *agent)
     if (agent->source && !inventory_cache_is_loading(agent->cache)) {
         inventory_source_run(agent->source);
     }
+    run_hold(agent);
     switch_session_run(agent->session);
     run_left_session(agent);
     run_overlay(agent);

@@ -58,8 +58,8 @@ struct ovsdb_client_status {
 struct ovsdb_client;
 
 /* Begins to connect to 'remote' ("unix:...", "tcp:...", "ssl:..."). */
-struct ovsdb_client *ovsdb_client_create(const char *remote,
-                                         const struct ovsdb_client_callbacks *);
+struct ovsdb_client *ovsdb_client_create(
+    const char *remote, const struct ovsdb_client_callbacks *);
 void ovsdb_client_destroy(struct ovsdb_client *);
 
 /* Sets or changes which bridge is served and as whom.  Until it is called

@@ -137,8 +137,8 @@ void tunnel_index_claim_row(struct tunnel_index *, struct owned_row *row,
                             const struct tunnel *tunnel,
                             long long int remove_at);
 
-/* Returns the wanted tunnel that 'row' is or, as it has no other row, 'row' has
- * to become, or NULL. */
+/* Returns the wanted tunnel that 'row' is, or that 'row' has to become because
+ * it has no other, or NULL. */
 struct tunnel *tunnel_index_find_claim(const struct tunnel_index *,
                                        const struct owned_row *row);
 

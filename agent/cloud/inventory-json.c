@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 #include <jansson.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -289,6 +290,24 @@ node_get_bool(const struct json_node *node, bool *bp)
     return true;
 }
 
+/* JSON has one kind of numbers: 77.0 is 77 (RFC 8259 section 6).  Beyond 2^53
+ * a real does not tell one integer from the next. */
+static bool
+get_whole_number(const json_t *value, json_int_t *ip)
+{
+    if (json_is_integer(value)) {
+        *ip = json_integer_value(value);
+        return true;
+    }
+
+    double d = json_is_real(value) ? json_real_value(value) : 0.5;
+    if (d != floor(d) || fabs(d) > 9007199254740992.0) {
+        return false;
+    }
+    *ip = d;
+    return true;
+}
+
 bool
 node_get_integer(const struct json_node *node, uint64_t min, uint64_t max,
                  uint64_t *ip)
@@ -296,11 +315,11 @@ node_get_integer(const struct json_node *node, uint64_t min, uint64_t max,
     if (!node->value) {
         return true;
     }
-    if (!json_is_integer(node->value)) {
+
+    json_int_t i;
+    if (!get_whole_number(node->value, &i)) {
         return node_refuse(node, "is not an integer");
     }
-
-    json_int_t i = json_integer_value(node->value);
     if (i < 0 || (uint64_t) i < min || (uint64_t) i > max) {
         return node_refuse(node, "is not within %"PRIu64" to %"PRIu64,
                            min, max);

@@ -188,6 +188,8 @@ put_end(struct state_writer *writer, struct ds *s)
 
     state_file_put_tail(s);
     put(writer, s);
+
+    /* The checksum is not of itself. */
     sum = writer->sha1;
     sha1_init(&writer->sha1);
     sha1_final(&sum, sha1);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The lab: hypervisors, virtual machines and a cloud API in network namespaces.
+"""The lab: hypervisors, VMs and a cloud API in network namespaces.
 
 The demo and the system tests are built from the same parts:
 
@@ -9,7 +9,7 @@ The demo and the system tests are built from the same parts:
   vm.py          one virtual machine: plug, unplug, move, ping, raw frames
   cloud_api.py   the cloud API as a server that can also be used alone
   cloud.py       the client with which tests and demo edit it
-  capture.py     tcpdump on the fabric, and what it saw, by encapsulation and key
+  capture.py     tcpdump on the fabric; what it saw, by encapsulation and key
   frames.py      Ethernet frames, to bytes and back
   netns.py       network namespaces
   processes.py   child processes, and waiting for conditions

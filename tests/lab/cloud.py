@@ -8,6 +8,7 @@ import http.client
 import json
 import socket
 import ssl
+import sys
 from pathlib import Path
 from urllib.parse import quote
 
@@ -58,8 +59,9 @@ class Cloud:
         self._daemon: Daemon | None = None
 
     def start(self) -> None:
-        argv = ["/usr/bin/python3", str(Path(__file__).with_name(
-                    "cloud_api.py")), "--listen", f"{self.address}:{self.port}"]
+        argv = [sys.executable,
+                str(Path(__file__).with_name("cloud_api.py")),
+                "--listen", f"{self.address}:{self.port}"]
         if self._tls_files:
             argv += ["--cert", str(self._tls_files[0]),
                      "--key", str(self._tls_files[1])]

@@ -184,8 +184,8 @@ class Demo:
             result = finish()
         self.term.tell(
             f"blue2 went from hv2 to hv3 while blue1 pinged it every 10 ms:"
-            f" {took} from unplugging it until it answered again, {result.lost}"
-            f" of {result.sent} pings lost, most of them while it was not"
+            f" {took} from unplugging it until it answered again,"
+            f" {result.lost} of {result.sent} pings lost, most of them while it was not"
             " plugged in anywhere.")
         for other in (self.blue[0], self.blue[2]):
             self.ping(other, vm)
@@ -299,29 +299,30 @@ def elapsed(begun: float) -> str:
 
 
 def what_to_try(lab: Lab, demo: Demo) -> str:
-    on = f"{lab.folder}/on"
-    blue1, blue2 = demo.blue[:2]
-    folder = Path(__file__).resolve().parent
+    blue2 = demo.blue[1]
     return f"""\
-The lab {lab.name} goes on running. '{on} WHERE COMMAND' runs a command in
-a part of it: cloud, fabric, hv1 to hv3, or a VM. Try:
+The lab {lab.name} goes on running. '$on WHERE COMMAND' runs a command in a
+part of it: cloud, fabric, hv1, hv2, hv3, or a VM. Try:
 
-  {on} blue1 ping -c 3 {blue2.ipv4}
-  {on} hv1 ovs-vsctl show
-  {on} hv1 ovs-appctl -t vtepd vtepd/status
-  {on} hv1 ovs-appctl -t vtepd vtepd/tunnels
-  {on} hv1 ovs-ofctl --names dump-flows br-int
-  {on} fabric tcpdump -n -i fabric
-  {on} cloud curl {lab.cloud.url}/v1/objects/endpoint
-  {on} cloud curl -X DELETE {lab.cloud.url}/v1/objects/endpoint/blue2
-  {on} cloud curl -X PUT {lab.cloud.url}/v1/objects/endpoint/blue2 \\
-      -d '{json.dumps(blue2.endpoint())}'
-  {on} hv1 ovs-vsctl set open_vswitch . external_ids:vtepd-tunnel-key=segment
-  {on} hv1 less {lab.agents['hv1'].log_file}
+  on={lab.folder}/on
+  $on blue1 ping -c 3 {blue2.ipv4}
+  $on hv1 ovs-vsctl show
+  $on hv1 ovs-appctl -t vtepd vtepd/status
+  $on hv1 ovs-appctl -t vtepd vtepd/tunnels
+  $on hv1 ovs-ofctl --names dump-flows br-int
+  $on hv1 ovs-vsctl set open_vswitch . external_ids:vtepd-tunnel-key=segment
+  $on hv1 tail {lab.agents["hv1"].log_file}
+  $on fabric tcpdump -n -c 10 -i fabric          # while something pings
+
+  api={lab.cloud.url}/v1/objects
+  $on cloud curl $api/endpoint
+  $on cloud curl -X DELETE $api/endpoint/blue2
+  $on cloud curl -X PUT $api/endpoint/blue2 -d \\
+   '{compact(blue2.endpoint())}'
 
 To end it:
 
-  python3 {folder}/lab.py remove {lab.name}
+  python3 {Path(__file__).resolve().with_name("lab.py")} remove {lab.name}
 """
 
 

@@ -316,9 +316,16 @@ def main() -> int:
         print(f"no such lab: {' '.join(unknown)}" if unknown
               else "which lab? see 'list'", file=sys.stderr)
         return 1
+    status = 0
     for name in options.names:
-        remove_lab(name)
-    return 0
+        try:
+            os.close(_lock(BASE / name / "lock", block=False))
+            remove_lab(name)
+        except BlockingIOError:
+            print(f"{name} belongs to a process that is running: end that",
+                  file=sys.stderr)
+            status = 1
+    return status
 
 
 if __name__ == "__main__":

@@ -88,9 +88,9 @@ def test_r70_replicate_sends_one_copy_to_each_peer(scene: Scene) -> None:
                 assert [one.raw for one in got] == [frame], f"{what} at {name}"
             assert own.pending() == [], f"{what} comes back"
         copies = wire.select(inner=frame)
-        assert sorted((wire.host(copy.outer_src), wire.host(copy.outer_dst))
-                      for copy in copies) == [("hv1", "hv2"), ("hv1", "hv3")], \
-            f"{what}: {wire}"
+        ways = sorted((wire.host(copy.outer_src), wire.host(copy.outer_dst))
+                      for copy in copies)
+        assert ways == [("hv1", "hv2"), ("hv1", "hv3")], f"{what}: {wire}"
         assert {copy.key for copy in copies} == {77}
 
 

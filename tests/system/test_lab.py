@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from lab import netns
 from lab.lab import BASE, Lab, lab_names
-from lab.processes import run, wait_until
+from lab.processes import CommandError, run, wait_until
 
 TESTS = Path(__file__).resolve().parents[1]
 
@@ -86,6 +86,8 @@ def test_killed_lab_is_removed_by_the_next(holder) -> None:
     """And one that lives is not."""
     process, name = holder()
     _, living = holder()
+    with pytest.raises(CommandError, match="running"):
+        run([sys.executable, str(TESTS / "lab" / "lab.py"), "remove", living])
     process.kill()
     process.wait()
     assert traces(name)

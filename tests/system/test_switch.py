@@ -4,6 +4,8 @@ ports, a second vtepd."""
 
 from __future__ import annotations
 
+import re
+
 from lab import cloud
 from lab.agent import Agent
 from lab.processes import wait_until
@@ -190,10 +192,8 @@ def test_r30_port_number_changes(scene: Scene) -> None:
         wait_until(lambda: hv1.ofport(a.port), f"a is port {number}",
                    until=lambda now: now == number)
         scene.connect(a, b)
-        wait_until(lambda: [line for line in hv1.flows()
-                            if f"in_port={old}," in line
-                            or f"in_port={old} " in line
-                            or f"output:{old}" in line],
+        wait_until(lambda: [line for line in hv1.flows() if re.search(
+                       rf"\b(in_port=|output:){old}\b", line)],
                    f"nothing is left of port {old}",
                    until=lambda lines: not lines)
         spoof = echo(a, b, src="10.0.0.99")

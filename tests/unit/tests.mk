@@ -20,6 +20,10 @@ unit_page-chain := agent/cloud/page-chain.o agent/cloud/http-answer.o \
 unit_inventory-json := $(addprefix agent/cloud/,inventory-json.o \
     inventory-page.o object-json.o address-text.o safe-text.o) \
     agent/core/objects.o -ljansson
+unit_inventory-cache := $(unit_inventory-json) $(addprefix agent/cloud/, \
+    inventory-cache.o state-file.o state-reader.o state-writer.o \
+    object-encode.o) $(addprefix agent/core/,inventory.o inventory-list.o \
+    inventory-objects.o)
 unit_inventory-source := $(unit_inventory-json) $(addprefix agent/cloud/, \
     inventory-source.o http-inventory.o file-inventory.o http-transfer.o \
     curl-poll.o http-answer.o inventory-url.o page-chain.o list-schedule.o \
@@ -28,6 +32,8 @@ unit_repair-limit := ovsdb-client/repair-limit.o
 unit_ovsdb-client := $(patsubst %.c,%.o,$(wildcard ovsdb-client/*.c)) \
     tests/unit/ovsdb-sandbox.o agent/core/objects.o agent/core/tunnel-spec.o
 unit_random-history := $(core_objects)
+unit_attachments := agent/core/attachments.o
+unit_conflicts := agent/core/conflicts.o
 unit_overlay := tests/unit/model-host.o tests/unit/inventory-text.o \
     $(core_objects)
 unit_inventory := tests/unit/inventory-text.o agent/core/inventory.o \

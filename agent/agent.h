@@ -57,6 +57,13 @@ struct agent {
     bool address_missing[2];    /* encap-ip not configured on this host. */
 };
 
+/* A port whose endpoint is served: the number of the bundle that its flows are
+ * in, 0 once the port was marked as installed. */
+struct served_port {
+    uint64_t bundle;
+};
+#define BUNDLE_NOT_SENT UINT64_MAX
+
 /* Begins to work with the local database at 'remote'.  Takes over the values
  * of 'config'. */
 void agent_init(struct agent *, const struct config *config,
@@ -76,6 +83,9 @@ void agent_save(struct agent *);
 
 /* Asks for the inventory and compares everything with the switch. */
 void agent_resync(struct agent *);
+
+/* Before another bridge is served: takes back what is in the old one. */
+void agent_leave_bridge(struct agent *);
 
 /* Releases held deletions; returns how many objects were deleted. */
 size_t agent_approve_deletions(struct agent *);

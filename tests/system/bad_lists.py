@@ -175,7 +175,7 @@ BAD_OBJECTS: list[tuple[str, dict]] = [
     ("vni", _but(SEGMENT, vni=2 ** 24)),
     ("vni", _but(SEGMENT, vni=2 ** 64)),
     ("vni", _but(SEGMENT, vni=2 ** 32, encap="gre")),
-    ("vni", _but(SEGMENT, vni=9.0)),
+    ("vni", _but(SEGMENT, vni=9.5)),
     ("vni", _but(SEGMENT, vni="900")),
     ("vni", _but(SEGMENT, vni=True)),
     ("encap", _but(SEGMENT, encap="VXLAN!")),

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "agent/settings.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/agent.h"
+#include "agent/wiring.h"
+#include "cloud/inventory-cache.h"
+#include "cloud/inventory-source.h"
+#include "core/inventory.h"
+#include "dirs.h"
+#include "openflow/switch-session.h"
+#include "openvswitch/vlog.h"
+#include "ovsdb-client/ovsdb-client.h"
+#include "smap.h"
+#include "svec.h"
+#include "timeval.h"
+#include "util.h"
+
+VLOG_DEFINE_THIS_MODULE(settings);
+
+/* How long the source has to answer before the last known inventory, from the
+ * state file, is used, in ms. */
+#define CACHE_PATIENCE_MS 3000
+
+static void
+create_source(struct agent *agent)
+{
+    const struct config *c = &agent->config;
+    struct inventory_source_config sc = {
+        .url = c->text[SETTING_INVENTORY],
+        .host = c->text[SETTING_HOST],
+        .poll = c->poll,
+        .api_token_file = c->text[SETTING_API_TOKEN_FILE],
+        .api_ca = c->text[SETTING_API_CA],
+        .api_cert = c->text[SETTING_API_CERT],
+        .api_key = c->text[SETTING_API_KEY],
+        .api_insecure = c->api_insecure,
+    };
+    struct inventory_sink sink = wiring_inventory_sink(agent);
+
+    inventory_source_destroy(agent->source);
+    inventory_cache_configure(agent->cache, c->text[SETTING_STATE_DIR],
+                              c->text[SETTING_HOST], sc.url);
+    sink.list_abort(sink.aux);
+    free(agent->source_error);
+    agent->source_error = NULL;
+    agent->source = inventory_source_create(&sc, &sink, &agent->source_error);
+    if (!agent->source) {
+        VLOG_ERR("inventory: %s", agent->source_error);
+    } else if (!inventory_last_list(agent->inventory)) {
+        inventory_cache_load(agent->cache);
+        agent->cache_patience = time_msec() + CACHE_PATIENCE_MS;
+    }
+}
+
+static void
+configure_overlay(struct agent *agent)
+{
+    const struct config *c = &agent->config;
+    struct overlay_settings settings = {
+        .host = c->text[SETTING_HOST],
+        .n_types = c->n_encap_types,
+        .segment_key = c->segment_key,
+        .bfd = c->bfd,
+        .linger = c->linger * 1000LL,
+    };
+
+    memcpy(settings.has_local, c->has_encap_ip, sizeof settings.has_local);
+    memcpy(settings.local, c->encap_ip, sizeof settings.local);
+    memcpy(settings.types, c->encap_types, sizeof settings.types);
+    overlay_configure(agent->overlay, &settings);
+}
+
+static void
+configure_switch(struct agent *agent)
+{
+    const char *bridge = agent->config.text[SETTING_BRIDGE];
+    struct ovsdb_client_config oc = {
+        .owner = agent->config.text[SETTING_HOST],
+        .bridge = bridge,
+        .datapath_type = agent->config.text[SETTING_DATAPATH_TYPE],
+    };
+    char *target = xasprintf("unix:%s/%s.mgmt", ovs_rundir(), bridge);
+
+    ovsdb_client_configure(agent->ovsdb, &oc);
+    if (!agent->target || strcmp(agent->target, target)) {
+        agent_leave_bridge(agent);
+        switch_session_set_target(agent->session, target);
+        free(agent->target);
+        agent->target = target;
+    } else {
+        free(target);
+    }
+}
+
+/* The settings that make a new inventory source when they change; what is
+ * known stays until its first whole list.  All others of a source can only
+ * come from the command line. */
+static char *
+source_settings(const struct agent *agent)
+{
+    const struct config *c = &agent->config;
+
+    return xasprintf("%s %s %d", c->text[SETTING_INVENTORY],
+                     c->text[SETTING_HOST], c->poll);
+}
+
+static void
+log_missing(struct agent *agent, enum setting missing)
+{
+    if (missing != agent->told_missing && missing != N_SETTINGS) {
+        const struct setting_info *info = &setting_infos[missing];
+
+        VLOG_WARN("waiting for a value of --%s: give the option, or set it "
+                  "with: ovs-vsctl set Open_vSwitch . external_ids:%s=%s",
+                  info->option, info->key, info->argument);
+    }
+    agent->told_missing = missing;
+}
+
+void
+settings_run(struct agent *agent)
+{
+    unsigned int seqno;
+    const struct smap *settings = ovsdb_client_settings(agent->ovsdb, &seqno);
+
+    if (!settings
+        || (agent->settings_seen && seqno == agent->settings_seqno)) {
+        return;
+    }
+    agent->settings_seen = true;
+    agent->settings_seqno = seqno;
+
+    struct svec errors = SVEC_EMPTY_INITIALIZER;
+    char *old_source = source_settings(agent);
+    bool changed = config_update(&agent->config, settings, &errors);
+    enum setting missing = config_missing(&agent->config);
+    const char *error;
+    size_t i;
+
+    SVEC_FOR_EACH (i, error, &errors) {
+        VLOG_WARN("setting refused: %s", error);
+    }
+    svec_destroy(&errors);
+    log_missing(agent, missing);
+
+    if (changed && missing == N_SETTINGS) {
+        char *new_source = source_settings(agent);
+
+        configure_overlay(agent);
+        configure_switch(agent);
+        agent->next_address_check = 0;
+        if (!agent->configured || strcmp(old_source, new_source)) {
+            create_source(agent);
+        }
+        agent->configured = true;
+        free(new_source);
+    }
+    free(old_source);
+}

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "agent/wiring.h"
+
+#include <stdlib.h>
+
+#include "agent/agent.h"
+#include "cloud/inventory-cache.h"
+#include "core/inventory.h"
+#include "openflow/switch-session.h"
+#include "openvswitch/vlog.h"
+#include "timeval.h"
+#include "util.h"
+
+VLOG_DEFINE_THIS_MODULE(wiring);
+
+/* From the inventory source into the inventory. */
+
+static void
+list_begin(void *agent_)
+{
+    struct agent *agent = agent_;
+
+    inventory_list_begin(agent->inventory);
+    agent->list_anonymous = false;
+    agent->n_duplicates = 0;
+}
+
+static void
+list_object(void *agent_, struct object *object)
+{
+    struct agent *agent = agent_;
+    char *name = xasprintf("%s \"%s\"", object_kind_to_string(object->kind),
+                           object->id);
+
+    if (inventory_list_add(agent->inventory, object) == LIST_DUPLICATE
+        && !agent->n_duplicates++) {
+        agent->first_duplicate = name;
+        name = NULL;
+    }
+    free(name);
+}
+
+static void
+list_invalid(void *agent_, enum object_kind kind, const char *id)
+{
+    struct agent *agent = agent_;
+
+    if (id) {
+        inventory_list_keep(agent->inventory, kind, id);
+    } else {
+        agent->list_anonymous = true;
+    }
+}
+
+void
+wiring_forget_list(struct agent *agent)
+{
+    free(agent->first_duplicate);
+    agent->first_duplicate = NULL;
+}
+
+static void
+list_end(void *agent_, const char *version)
+{
+    struct agent *agent = agent_;
+    struct deletion_guard guard = {
+        .max_percent = agent->config.max_delete,
+        .hold = agent->config.hold * 1000LL,
+    };
+    bool first = (!inventory_last_list(agent->inventory)
+                  || inventory_cache_is_in_use(agent->cache));
+    struct list_result result;
+
+    inventory_list_end(agent->inventory, !agent->list_anonymous, &guard,
+                       time_msec(), &result);
+    if (agent->n_duplicates) {
+        VLOG_WARN("inventory: version \"%s\" has %u objects more than once, "
+                  "the first is %s; the highest revision of each is used",
+                  version, agent->n_duplicates, agent->first_duplicate);
+    }
+    wiring_forget_list(agent);
+    if (result.n_held) {
+        static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 1);
+
+        VLOG_WARN_RL(&rl, "inventory: version \"%s\" lacks %"PRIuSIZE" "
+                     "objects; %s", version, result.n_held,
+                     agent->list_anonymous
+                     ? "nothing is deleted because it has items that cannot "
+                       "be identified"
+                     : "too many to delete at once, so all are kept "
+                       "(ovs-appctl -t vtepd vtepd/approve-deletions "
+                       "releases them)");
+    }
+    if (first || result.n_added || result.n_changed || result.n_deleted) {
+        VLOG_INFO("inventory: version \"%s\": %"PRIuSIZE" added, "
+                  "%"PRIuSIZE" changed, %"PRIuSIZE" deleted", version,
+                  result.n_added, result.n_changed, result.n_deleted);
+    }
+    inventory_cache_confirmed(agent->cache, version);
+}
+
+/* The same for the list from the state file, which comes only where nothing is
+ * known yet. */
+static void
+cached_list_end(void *agent_, const char *version OVS_UNUSED)
+{
+    struct agent *agent = agent_;
+    struct deletion_guard guard = { .max_percent = 100 };
+    struct list_result result;
+
+    inventory_list_end(agent->inventory, false, &guard, time_msec(), &result);
+    wiring_forget_list(agent);
+}
+
+static void
+list_abort(void *agent_)
+{
+    struct agent *agent = agent_;
+
+    inventory_list_abort(agent->inventory);
+    wiring_forget_list(agent);
+}
+
+struct inventory_sink
+wiring_inventory_sink(struct agent *agent)
+{
+    return (struct inventory_sink) {
+        .aux = agent,
+        .list_begin = list_begin,
+        .list_object = list_object,
+        .list_invalid = list_invalid,
+        .list_end = list_end,
+        .list_abort = list_abort,
+    };
+}
+
+struct inventory_sink
+wiring_cache_sink(struct agent *agent)
+{
+    struct inventory_sink sink = wiring_inventory_sink(agent);
+
+    sink.list_end = cached_list_end;
+    return sink;
+}
+
+/* From the OVSDB client into the overlay. */
+
+static void
+vm_port_changed(void *agent_, const struct vm_port *old,
+                const struct vm_port *new)
+{
+    struct agent *agent = agent_;
+
+    overlay_vm_port_changed(agent->overlay, old, new);
+}
+
+static void
+tunnel_port_changed(void *agent_, const struct tunnel_port *old,
+                    const struct tunnel_port *new)
+{
+    struct agent *agent = agent_;
+
+    overlay_tunnel_port_changed(agent->overlay, old, new);
+}
+
+/* From the overlay to the switch. */
+
+static void
+tell_flow(void *agent_, const struct flow_entry *e, bool add)
+{
+    struct agent *agent = agent_;
+
+    switch_session_flow(agent->session, e, add);
+}
+
+static void
+tell_group(void *agent_, uint32_t group, uint32_t ofport)
+{
+    struct agent *agent = agent_;
+
+    switch_session_group(agent->session, group, ofport);
+}
+
+static void
+tell_group_deleted(void *agent_, uint32_t group)
+{
+    struct agent *agent = agent_;
+
+    switch_session_group_deleted(agent->session, group);
+}
+
+static void
+tell_tunnel_wanted(void *agent_, const struct tunnel_spec *spec)
+{
+    struct agent *agent = agent_;
+
+    ovsdb_client_want_tunnel(agent->ovsdb, spec);
+}
+
+static void
+tell_tunnel_unwanted(void *agent_, const struct tunnel_key *key)
+{
+    struct agent *agent = agent_;
+
+    ovsdb_client_unwant_tunnel(agent->ovsdb, key);
+}
+
+static void
+tell_port_served(void *agent_, const char *port, bool served)
+{
+    struct agent *agent = agent_;
+    struct served_port *sp = shash_find_data(&agent->served, port);
+
+    if (served) {
+        if (!sp) {
+            sp = xmalloc(sizeof *sp);
+            shash_add(&agent->served, port, sp);
+        }
+        sp->bundle = BUNDLE_NOT_SENT;
+    } else if (sp) {
+        shash_find_and_delete(&agent->served, port);
+        free(sp);
+        ovsdb_client_set_installed(agent->ovsdb, port, false);
+    }
+}
+
+struct ovsdb_client_callbacks
+wiring_ovsdb_callbacks(struct agent *agent)
+{
+    return (struct ovsdb_client_callbacks) {
+        .aux = agent,
+        .vm_port_changed = vm_port_changed,
+        .tunnel_port_changed = tunnel_port_changed,
+    };
+}
+
+struct overlay_sink
+wiring_overlay_sink(struct agent *agent)
+{
+    return (struct overlay_sink) {
+        .aux = agent,
+        .flow = tell_flow,
+        .group = tell_group,
+        .group_deleted = tell_group_deleted,
+        .tunnel_wanted = tell_tunnel_wanted,
+        .tunnel_unwanted = tell_tunnel_unwanted,
+        .port_served = tell_port_served,
+    };
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef VTEPD_WIRING_H
+#define VTEPD_WIRING_H 1
+
+/* The callbacks by which the parts hand data to each other: from the inventory
+ * source into the inventory, from the OVSDB client into the overlay, from the
+ * overlay to the switch.  Nothing is decided here. */
+
+#include "cloud/inventory-source.h"
+#include "core/overlay.h"
+#include "ovsdb-client/ovsdb-client.h"
+
+struct agent;
+
+/* For the inventory source, and for the list from the state file, which comes
+ * only where nothing is known yet. */
+struct inventory_sink wiring_inventory_sink(struct agent *);
+struct inventory_sink wiring_cache_sink(struct agent *);
+
+struct ovsdb_client_callbacks wiring_ovsdb_callbacks(struct agent *);
+struct overlay_sink wiring_overlay_sink(struct agent *);
+
+/* Frees what is kept of a list that is being taken in. */
+void wiring_forget_list(struct agent *);
+
+#endif /* wiring.h */

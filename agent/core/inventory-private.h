@@ -3,8 +3,8 @@
 #ifndef VTEPD_INVENTORY_PRIVATE_H
 #define VTEPD_INVENTORY_PRIVATE_H 1
 
-/* What inventory.c (lookups, standing) and inventory-list.c (objects coming
- * and going) share.  Nobody else includes this. */
+/* What inventory.c (lookups, standing), inventory-change.c (one object) and
+ * inventory-list.c (whole lists) share.  Nobody else includes this. */
 
 #include "core/inventory.h"
 
@@ -50,6 +50,37 @@ uint32_t inventory_claim_hash(const struct segment_node *,
 uint32_t inventory_address_hash(const struct in6_addr *);
 struct router_node *inventory_find_router(const struct inventory *,
                                           const char *id);
+
+/* inventory-change.c */
+
+/* Makes 'object' what is known of 'node'; NULL: nothing is known any more.
+ * Those of segments and routers take over what 'object' holds. */
+void inventory_change_host(struct inventory *, struct host_node *,
+                           const struct object *object);
+void inventory_change_segment(struct inventory *, struct segment_node *,
+                              struct object *object);
+void inventory_change_router(struct inventory *, struct router_node *,
+                             struct object *object);
+void inventory_change_endpoint(struct inventory *, struct endpoint_node *,
+                               const struct object *object);
+
+struct router_node *inventory_router_create(struct inventory *,
+                                            const char *id);
+void inventory_router_delete(struct inventory *, struct router_node *);
+struct endpoint_node *inventory_ref_endpoint_node(struct inventory *,
+                                                  const char *id);
+
+/* Is that what is known? */
+bool inventory_host_equals(const struct host_node *,
+                           const struct host_object *);
+bool inventory_segment_equals(const struct segment_node *,
+                              const struct segment_object *);
+bool inventory_router_equals(const struct router_node *,
+                             const struct router_object *);
+bool inventory_endpoint_equals(const struct endpoint *,
+                               const struct endpoint_object *);
+
+/* inventory-list.c */
 void inventory_remove_everything(struct inventory *);
 
 #endif /* inventory-private.h */

@@ -30,164 +30,7 @@
  * changed over yet. */
 #define REPLACED_MS 2000
 
-static void
-tunnel_flows(const void *record, flow_cb *cb, void *aux)
-{
-    tunnel_record_flows(record, cb, aux);
-}
-
-static int
-family_index(const struct in6_addr *ip)
-{
-    return IN6_IS_ADDR_V4MAPPED(ip) ? 0 : 1;
-}
-
-/* Choosing. */
-
-/* What a host offers, in its order of preference. */
-struct offers {
-    struct host_tunnel tunnels[OBJECT_MAX_TUNNELS];
-    size_t n;
-};
-
-static void
-offers_of_host(const struct overlay *ov, const struct host_node *host,
-               struct offers *offers)
-{
-    const struct host_node *by;
-
-    offers->n = 0;
-    for (size_t i = 0; host->known && i < host->n_addresses; i++) {
-        if (inventory_address_is_served(ov->inventory, &host->addresses[i],
-                                        &by)) {
-            offers->tunnels[offers->n++] = host->addresses[i].tunnel;
-        }
-    }
-}
-
-/* The peers go by what the inventory says of this host, so it does as well;
- * the settings serve where the inventory says nothing. */
-static void
-own_offers(const struct overlay *ov, struct offers *offers)
-{
-    const struct host_node *self = inventory_find_host(ov->inventory,
-                                                       ov->host);
-
-    if (self && self->known) {
-        offers_of_host(ov, self, offers);
-        return;
-    }
-    offers->n = 0;
-    for (size_t i = 0; i < ov->settings.n_types; i++) {
-        for (int family = 0; family < 2; family++) {
-            if (ov->settings.has_local[family]) {
-                offers->tunnels[offers->n++] = (struct host_tunnel) {
-                    .type = ov->settings.types[i],
-                    .ip = ov->settings.local[family],
-                };
-            }
-        }
-    }
-}
-
-static const struct host_tunnel *
-find_offer(const struct offers *offers, enum encap type, int family,
-           bool *has_type)
-{
-    for (size_t i = 0; i < offers->n; i++) {
-        const struct host_tunnel *t = &offers->tunnels[i];
-
-        if (t->type == type) {
-            *has_type = true;
-            if (family_index(&t->ip) == family) {
-                return t;
-            }
-        }
-    }
-    return NULL;
-}
-
-/* Both ends must send to and listen on one UDP port (Open vSwitch has a single
- * dst_port for both): a port that is given goes before the default, and the
- * lower host id's before the other's. */
-static uint16_t
-choose_port(const struct host_tunnel *lower, const struct host_tunnel *higher)
-{
-    uint16_t port = lower->port ? lower->port : higher->port;
-
-    return port == encap_default_port(lower->type) ? 0 : port;
-}
-
-/* Chooses the encapsulation and the addresses for the way to 'peer', alike on
- * both ends: the first in the lower host id's list that both offer in the same
- * address family, or among those of type 'forced' only. */
-enum no_tunnel
-overlay_choose_tunnel(const struct overlay *ov, const struct host_node *peer,
-                      enum encap forced, uint32_t vni, struct tunnel_key *key)
-{
-    struct offers own, theirs;
-    bool common_type = false;
-
-    own_offers(ov, &own);
-    offers_of_host(ov, peer, &theirs);
-    if (!theirs.n) {
-        return NO_PEER_ADDRESS;
-    } else if (!own.n) {
-        return NO_OWN_ADDRESS;
-    }
-
-    bool own_first = strcmp(ov->host, peer->id) < 0;
-    const struct offers *first = own_first ? &own : &theirs;
-    const struct offers *second = own_first ? &theirs : &own;
-    for (size_t i = 0; i < first->n; i++) {
-        const struct host_tunnel *a = &first->tunnels[i], *b;
-        int family = family_index(&a->ip);
-
-        if (forced != ENCAP_NONE && a->type != forced) {
-            continue;
-        }
-        b = find_offer(second, a->type, family, &common_type);
-        if (!b) {
-            continue;
-        }
-
-        const struct host_tunnel *mine = own_first ? a : b;
-        const struct host_tunnel *remote = own_first ? b : a;
-        memset(key, 0, sizeof *key);
-        key->type = a->type;
-        key->vni = vni;
-        key->dst_port = choose_port(a, b);
-        key->remote_ip = remote->ip;
-        key->local_ip = ov->settings.has_local[family]
-                        ? ov->settings.local[family] : mine->ip;
-        return ipv6_addr_equals(&key->local_ip, &key->remote_ip)
-               ? NO_PEER_ADDRESS : TUNNEL_OK;
-    }
-    return common_type ? NO_COMMON_FAMILY : NO_COMMON_TYPE;
-}
-
-/* Tunnels. */
-
-static struct tunnel *
-find_tunnel(const struct overlay *ov, const struct tunnel_key *key)
-{
-    struct tunnel *t;
-
-    HMAP_FOR_EACH_WITH_HASH (t, node, tunnel_key_hash(key, 0), &ov->tunnels) {
-        if (tunnel_key_equals(&t->key, key)) {
-            return t;
-        }
-    }
-    return NULL;
-}
-
-static void
-mark_tunnel_dirty(struct overlay *ov, struct tunnel *t)
-{
-    if (ovs_list_is_empty(&t->dirty_list)) {
-        ovs_list_push_back(&ov->dirty_tunnels, &t->dirty_list);
-    }
-}
+/* Links. */
 
 static void
 mark_link_dirty(struct overlay *ov, struct link *link)
@@ -196,159 +39,6 @@ mark_link_dirty(struct overlay *ov, struct link *link)
         ovs_list_push_back(&ov->dirty_links, &link->dirty_list);
     }
 }
-
-static struct tunnel *
-get_tunnel(struct overlay *ov, const struct tunnel_key *key)
-{
-    struct tunnel *t = find_tunnel(ov, key);
-
-    if (!t) {
-        t = xzalloc(sizeof *t);
-        t->key = *key;
-        ovs_list_init(&t->links);
-        ovs_list_init(&t->old_links);
-        ovs_list_init(&t->dirty_list);
-        ovs_list_push_back(&ov->idle_tunnels, &t->idle_list);
-        hmap_insert(&ov->tunnels, &t->node, tunnel_key_hash(key, 0));
-    }
-    return t;
-}
-
-static void
-ref_tunnel(struct overlay *ov, struct tunnel *t)
-{
-    if (!t->n_refs++) {
-        ovs_list_remove(&t->idle_list);
-        ovs_list_init(&t->idle_list);
-        t->expires = LLONG_MAX;
-        mark_tunnel_dirty(ov, t);
-    }
-}
-
-/* 'keep' is how long the tunnel stays if nobody else holds it, in ms. */
-static void
-unref_tunnel(struct overlay *ov, struct tunnel *t, long long int keep)
-{
-    ovs_assert(t->n_refs);
-    mark_tunnel_dirty(ov, t);
-    if (!--t->n_refs) {
-        t->expires = ov->now + keep;
-        ovs_list_push_back(&ov->idle_tunnels, &t->idle_list);
-    }
-}
-
-static void
-forget_told(struct tunnel *t)
-{
-    free(CONST_CAST(char *, t->told.peer));
-    free(CONST_CAST(char *, t->told.segment));
-    memset(&t->told, 0, sizeof t->told);
-    t->wanted = false;
-}
-
-static void
-forget_port(struct tunnel *t)
-{
-    free(t->name);
-    free(t->peer);
-    free(t->segment);
-    free(t->error);
-    free(t->bfd_state);
-    t->name = t->peer = t->segment = t->error = t->bfd_state = NULL;
-    t->group = t->ofport = t->ofport_request = 0;
-}
-
-static void
-destroy_tunnel(struct overlay *ov, struct tunnel *t)
-{
-    forget_told(t);
-    forget_port(t);
-    ovs_list_remove(&t->idle_list);
-    ovs_list_remove(&t->dirty_list);
-    hmap_remove(&ov->tunnels, &t->node);
-    free(t);
-}
-
-/* Which link's labels a tunnel port carries: one that is used goes before one
- * that is not, then the lower peer id, then the lower code of forced
- * encapsulation. */
-static const struct link *
-label_link(const struct tunnel *t)
-{
-    const struct link *best = NULL, *link;
-
-    LIST_FOR_EACH (link, tunnel_list, &t->links) {
-        if (best) {
-            int cmp = !link->n_users - !best->n_users;
-
-            cmp = cmp ? cmp : strcmp(link->peer->id, best->peer->id);
-            cmp = cmp ? cmp : (int) link->forced - (int) best->forced;
-            if (cmp >= 0) {
-                continue;
-            }
-        }
-        best = link;
-    }
-    return best;
-}
-
-/* Tells the sink how the tunnel's port should be, if that has changed. */
-static void
-tell_tunnel(struct overlay *ov, struct tunnel *t)
-{
-    const struct link *label = label_link(t);
-
-    if (label) {
-        const char *segment = label->segment ? label->segment->id : NULL;
-        struct tunnel_spec spec = {
-            .key = t->key,
-            .peer = label->peer->id,
-            .segment = segment,
-            .group = label->group,
-            .bfd = ov->settings.bfd,
-        };
-
-        if (!t->wanted || strcmp(t->told.peer, spec.peer)
-            || !nullable_string_is_equal(t->told.segment, spec.segment)
-            || t->told.group != spec.group || t->told.bfd != spec.bfd) {
-            forget_told(t);
-            t->told = spec;
-            t->told.peer = xstrdup(spec.peer);
-            t->told.segment = nullable_xstrdup(spec.segment);
-            t->wanted = true;
-            ov->sink->tunnel_wanted(ov->sink->aux, &spec);
-        }
-    }
-}
-
-/* Tells the sink the flows that classify what comes in through the port.
- * They are there before the port is, under the number that was asked for: as
- * soon as there is a port with a segment's own key, Open vSwitch takes packets
- * from the port that was there before to that one. */
-static void
-tell_tunnel_flows(struct overlay *ov, struct tunnel *t)
-{
-    const struct link *label = label_link(t);
-    struct tunnel_record record = {
-        .ofport = t->leaving ? 0 : t->ofport ? t->ofport : t->ofport_request,
-        .type = t->key.type,
-        .metadata = label ? label->metadata : t->record.metadata,
-    };
-
-    if (t->key.vni && !record.metadata) {
-        record.ofport = 0;      /* Found at start, of no known segment. */
-    }
-    if (record.ofport == t->record.ofport
-        && record.metadata == t->record.metadata) {
-        return;
-    }
-    overlay_tell_flows(ov, tunnel_flows,
-                       t->record.ofport ? &t->record : NULL,
-                       record.ofport ? &record : NULL);
-    t->record = record;
-}
-
-/* Links. */
 
 static struct link *
 find_link(const struct overlay *ov, const struct host_node *peer,
@@ -388,7 +78,7 @@ allocate_group(struct overlay *ov, const struct link *link)
 
     if (overlay_choose_tunnel(ov, link->peer, link->forced, link->vni, &key)
         == TUNNEL_OK) {
-        const struct tunnel *t = find_tunnel(ov, &key);
+        const struct tunnel *t = overlay_find_tunnel(ov, &key);
 
         if (t && t->group && t->peer && !strcmp(t->peer, link->peer->id)
             && !group_is_used(ov, t->group)) {
@@ -409,16 +99,16 @@ set_wanted_tunnel(struct overlay *ov, struct link *link, struct tunnel *t)
         return;
     }
     if (t) {
-        ref_tunnel(ov, t);
+        overlay_ref_tunnel(ov, t);
     }
     if (link->tunnel) {
         ovs_list_remove(&link->tunnel_list);
         if (!link->old && t) {
             link->old = link->tunnel;
             ovs_list_push_back(&link->old->old_links, &link->old_list);
-            mark_tunnel_dirty(ov, link->old);
+            overlay_mark_tunnel_dirty(ov, link->old);
         } else {
-            unref_tunnel(ov, link->tunnel, ov->settings.linger);
+            overlay_unref_tunnel(ov, link->tunnel, ov->settings.linger);
         }
     }
     link->tunnel = t;
@@ -429,7 +119,7 @@ set_wanted_tunnel(struct overlay *ov, struct link *link, struct tunnel *t)
         /* The label may be this link's now, and whoever leaves it may have to
          * hurry. */
         ovs_list_push_back(&t->links, &link->tunnel_list);
-        mark_tunnel_dirty(ov, t);
+        overlay_mark_tunnel_dirty(ov, t);
         LIST_FOR_EACH (other, old_list, &t->old_links) {
             mark_link_dirty(ov, other);
         }
@@ -446,7 +136,7 @@ drop_old_tunnel(struct overlay *ov, struct link *link)
 
         ovs_list_remove(&link->old_list);
         link->old = NULL;
-        unref_tunnel(ov, old, replaced ? MIN(REPLACED_MS, ov->settings.linger)
+        overlay_unref_tunnel(ov, old, replaced ? MIN(REPLACED_MS, ov->settings.linger)
                                        : ov->settings.linger);
     }
 }
@@ -503,7 +193,7 @@ want_tunnel(struct overlay *ov, const struct link *link)
         != TUNNEL_OK) {
         return NULL;
     } else if (link->n_users) {
-        return get_tunnel(ov, &key);
+        return overlay_get_tunnel(ov, &key);
     }
     return link->tunnel && tunnel_key_equals(&link->tunnel->key, &key)
            ? link->tunnel : NULL;
@@ -563,7 +253,7 @@ overlay_ref_link(struct overlay *ov, struct host_node *peer,
         link->expires = LLONG_MAX;
         mark_link_dirty(ov, link);
         if (link->tunnel) {
-            mark_tunnel_dirty(ov, link->tunnel);
+            overlay_mark_tunnel_dirty(ov, link->tunnel);
         }
     }
     return link;
@@ -578,7 +268,7 @@ overlay_unref_link(struct overlay *ov, struct link *link)
         ovs_list_push_back(&ov->idle_links, &link->idle_list);
         mark_link_dirty(ov, link);
         if (link->tunnel) {
-            mark_tunnel_dirty(ov, link->tunnel);
+            overlay_mark_tunnel_dirty(ov, link->tunnel);
         }
     }
 }
@@ -593,7 +283,7 @@ destroy_link(struct overlay *ov, struct link *link)
 
         ovs_list_remove(&link->tunnel_list);
         link->tunnel = NULL;
-        unref_tunnel(ov, t, 0);
+        overlay_unref_tunnel(ov, t, 0);
     }
     ov->sink->group_deleted(ov->sink->aux, link->group);
     id_pool_free_id(ov->groups, link->group);
@@ -636,36 +326,7 @@ overlay_touch_all_links(struct overlay *ov)
 
     struct tunnel *t;
     HMAP_FOR_EACH (t, node, &ov->tunnels) {
-        mark_tunnel_dirty(ov, t);
-    }
-}
-
-void
-overlay_tunnel_port_changed(struct overlay *ov, const struct tunnel_port *old,
-                            const struct tunnel_port *new)
-{
-    if (old && (!new || !tunnel_key_equals(&old->key, &new->key))) {
-        struct tunnel *t = find_tunnel(ov, &old->key);
-
-        /* Another row with the same key may have taken its place. */
-        if (t && t->name && !strcmp(t->name, old->name)) {
-            forget_port(t);
-            mark_tunnel_dirty(ov, t);
-        }
-    }
-    if (new) {
-        struct tunnel *t = get_tunnel(ov, &new->key);
-
-        forget_port(t);
-        t->name = xstrdup(new->name);
-        t->peer = nullable_xstrdup(new->peer);
-        t->segment = nullable_xstrdup(new->segment);
-        t->group = new->group;
-        t->ofport = new->ofport;
-        t->ofport_request = new->ofport_request;
-        t->error = nullable_xstrdup(new->error);
-        t->bfd_state = nullable_xstrdup(new->bfd_state);
-        mark_tunnel_dirty(ov, t);
+        overlay_mark_tunnel_dirty(ov, t);
     }
 }
 
@@ -708,10 +369,10 @@ overlay_run_links(struct overlay *ov)
         if (!t->n_refs && !t->name && !t->wanted) {
             t->leaving = true;
         }
-        tell_tunnel(ov, t);
-        tell_tunnel_flows(ov, t);
+        overlay_tell_tunnel(ov, t);
+        overlay_tell_tunnel_flows(ov, t);
         if (!t->n_refs && !t->name && t->leaving) {
-            destroy_tunnel(ov, t);
+            overlay_destroy_tunnel(ov, t);
         }
     }
 }
@@ -740,9 +401,9 @@ overlay_run_expiry(struct overlay *ov)
         if (ov->now >= t->expires && !t->leaving) {
             t->leaving = true;
             t->expires = LLONG_MAX;
-            forget_told(t);
+            overlay_tunnel_forget_told(t);
             ov->sink->tunnel_unwanted(ov->sink->aux, &t->key);
-            mark_tunnel_dirty(ov, t);
+            overlay_mark_tunnel_dirty(ov, t);
         }
     }
 }
@@ -772,7 +433,7 @@ overlay_destroy_links(struct overlay *ov)
     }
     struct tunnel *t;
     HMAP_FOR_EACH_SAFE (t, node, &ov->tunnels) {
-        destroy_tunnel(ov, t);
+        overlay_destroy_tunnel(ov, t);
     }
 }
 
@@ -784,39 +445,5 @@ overlay_for_each_group(const struct overlay *ov, overlay_group_cb *cb,
 
     HMAP_FOR_EACH (link, node, &ov->links) {
         cb(link->group, link->ofport, aux);
-    }
-}
-
-void
-overlay_for_each_tunnel(const struct overlay *ov, overlay_tunnel_cb *cb,
-                        void *aux)
-{
-    const struct tunnel *t;
-
-    HMAP_FOR_EACH (t, node, &ov->tunnels) {
-        const struct link *label = label_link(t), *link;
-        struct overlay_tunnel info = {
-            .key = t->key,
-            .peer = label ? label->peer->id : t->peer ? t->peer : "",
-            .segment = label ? (label->segment ? label->segment->id : NULL)
-                             : t->segment,
-            .group = label ? label->group : t->group,
-            .name = t->name,
-            .ofport = t->ofport,
-            .error = t->error,
-            .bfd_state = t->bfd_state,
-            .expires = t->expires,
-        };
-
-        LIST_FOR_EACH (link, tunnel_list, &t->links) {
-            info.n_users += link->n_users;
-            if (!link->n_users) {
-                info.expires = MIN(info.expires, link->expires);
-            }
-        }
-        if (info.n_users) {
-            info.expires = LLONG_MAX;
-        }
-        cb(&info, aux);
     }
 }

@@ -3,8 +3,9 @@
 #ifndef VTEPD_OVERLAY_PRIVATE_H
 #define VTEPD_OVERLAY_PRIVATE_H 1
 
-/* What the parts of the overlay share: overlay.c (endpoints and segments),
- * overlay-links.c (links and tunnels), overlay-report.c (conflicts). */
+/* What the parts of the overlay share: overlay.c (life, a run), -endpoints.c,
+ * -segments.c, -links.c, -tunnels.c, -choose.c (encapsulation and addresses of
+ * a tunnel), -report.c (conflicts). */
 
 #include "core/attachments.h"
 #include "core/conflicts.h"
@@ -130,6 +131,48 @@ struct tunnel {
 void overlay_tell_flows(struct overlay *, flow_generator *, const void *old,
                         const void *new);
 
+/* overlay-endpoints.c */
+
+/* What there should be for an endpoint. */
+struct want {
+    struct endpoint_record *record; /* NULL: nothing. */
+    struct live_segment *segment;
+    struct link *link;          /* One user counted, like for 'next'. */
+    struct link *next;
+    const char *port;
+    bool loose;
+};
+
+/* Makes the endpoint's record what is wanted; takes over want->record and the
+ * counts on want's links.  May free 'node'. */
+void overlay_apply(struct overlay *, struct endpoint_node *node,
+                   const struct want *);
+
+/* Counts the endpoint as plugged in 'ls' (or nowhere).  The first one makes
+ * the segment live, the last one ends that. */
+void overlay_set_plugged(struct overlay *, struct endpoint_node *,
+                         struct live_segment *ls);
+
+/* Brings up to date whether the endpoint counts as plugged.  Returns true if
+ * there should be a record for it. */
+bool overlay_update_plugged(struct overlay *, struct endpoint_node *);
+
+/* Makes the endpoint's record what it should be.  May free 'node'. */
+void overlay_evaluate(struct overlay *, struct endpoint_node *node);
+
+/* overlay-segments.c */
+
+struct live_segment *overlay_get_live_segment(struct overlay *,
+                                              struct segment_node *);
+void overlay_mark_segment_dirty(struct overlay *, struct live_segment *);
+void overlay_touch_endpoints_of(struct overlay *, struct segment_node *);
+
+/* One endpoint more, or less, behind 'link'. */
+void overlay_add_peer(struct overlay *, struct live_segment *, struct link *);
+void overlay_remove_peer(struct overlay *, struct live_segment *,
+                         const struct link *);
+void overlay_run_segments(struct overlay *);
+
 /* overlay-links.c */
 
 /* The link to 'peer' for 'segment', made if there is none. */
@@ -141,6 +184,32 @@ void overlay_touch_all_links(struct overlay *);
 void overlay_run_links(struct overlay *);
 void overlay_run_expiry(struct overlay *);
 void overlay_destroy_links(struct overlay *);
+
+/* overlay-tunnels.c */
+
+struct tunnel *overlay_find_tunnel(const struct overlay *,
+                                   const struct tunnel_key *);
+
+/* The tunnel with 'key', made if there is none. */
+struct tunnel *overlay_get_tunnel(struct overlay *, const struct tunnel_key *);
+void overlay_ref_tunnel(struct overlay *, struct tunnel *);
+
+/* 'keep' is how long the tunnel stays if nobody else holds it, in ms. */
+void overlay_unref_tunnel(struct overlay *, struct tunnel *,
+                          long long int keep);
+void overlay_destroy_tunnel(struct overlay *, struct tunnel *);
+void overlay_mark_tunnel_dirty(struct overlay *, struct tunnel *);
+
+/* The link whose labels the tunnel's port carries, or NULL. */
+const struct link *overlay_label_link(const struct tunnel *);
+
+/* Tells the sink how the tunnel's port should be, if that has changed; the
+ * flows that classify what comes in; that it is not wanted any more. */
+void overlay_tell_tunnel(struct overlay *, struct tunnel *);
+void overlay_tell_tunnel_flows(struct overlay *, struct tunnel *);
+void overlay_tunnel_forget_told(struct tunnel *);
+
+/* overlay-choose.c */
 
 /* Why there is no way to a peer. */
 enum no_tunnel {

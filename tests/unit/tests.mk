@@ -22,7 +22,7 @@ unit_inventory-json := $(addprefix agent/cloud/,inventory-json.o \
     agent/core/objects.o -ljansson
 unit_inventory-cache := $(unit_inventory-json) $(addprefix agent/cloud/, \
     inventory-cache.o state-file.o state-reader.o state-writer.o \
-    object-encode.o) $(addprefix agent/core/,inventory.o inventory-list.o \
+    object-encode.o) $(addprefix agent/core/,inventory.o inventory-list.o inventory-change.o \
     inventory-objects.o)
 unit_inventory-source := $(unit_inventory-json) $(addprefix agent/cloud/, \
     inventory-source.o http-inventory.o file-inventory.o http-transfer.o \
@@ -34,10 +34,13 @@ unit_ovsdb-client := $(patsubst %.c,%.o,$(wildcard ovsdb-client/*.c)) \
 unit_random-history := $(core_objects)
 unit_attachments := agent/core/attachments.o
 unit_conflicts := agent/core/conflicts.o
+unit_inventory := tests/unit/inventory-text.o agent/core/inventory.o \
+    agent/core/inventory-list.o agent/core/inventory-change.o agent/core/objects.o
+unit_flow-spec := $(addprefix agent/core/,flow-spec.o flow-builder.o \
+    flow-diff.o pipeline.o inventory.o inventory-list.o inventory-change.o inventory-objects.o \
+    objects.o) tests/unit/inventory-text.o
 unit_overlay := tests/unit/model-host.o tests/unit/inventory-text.o \
     $(core_objects)
-unit_inventory := tests/unit/inventory-text.o agent/core/inventory.o \
-    agent/core/inventory-list.o agent/core/objects.o
 
 # How they are built; every test-NAME.c needs its line above.
 

@@ -1,0 +1,590 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "core/inventory.h"
+#include "core/inventory-private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "hash.h"
+#include "packets.h"
+#include "util.h"
+
+/* What is known of one object changes: indexes, and touching all whose
+ * standing that can have an effect on. */
+
+/* Which others does an endpoint have an effect on?  Those that share its MAC,
+ * and those that share an address with any of these, because whoever does not
+ * get its MAC does not get its addresses either. */
+
+static void
+touch_claim_sharers(struct inventory *inv, const struct endpoint *e)
+{
+    for (size_t i = 0; i < e->n_claims; i++) {
+        const struct claim *c = &e->claims[i], *other;
+
+        if (c->plen != 128) {
+            continue;
+        }
+        HMAP_FOR_EACH_WITH_HASH (other, node,
+                                 inventory_claim_hash(e->segment, &c->ip),
+                                 &inv->claims) {
+            if (other->endpoint->segment == e->segment
+                && ipv6_addr_equals(&other->ip, &c->ip)) {
+                inventory_touch_endpoint(inv, other->endpoint->node);
+            }
+        }
+    }
+}
+
+/* Touches all that have 'mac' as their own or in 'allowed_pairs'. */
+static void
+touch_mac_sharers(struct inventory *inv, const struct segment_node *segment,
+                  const struct eth_addr mac)
+{
+    uint32_t hash = inventory_mac_hash(segment, mac);
+    const struct endpoint *other;
+    const struct pair_mac *pm;
+
+    HMAP_FOR_EACH_WITH_HASH (other, mac_node, hash, &inv->macs) {
+        if (other->segment == segment && eth_addr_equals(other->mac, mac)) {
+            inventory_touch_endpoint(inv, other->node);
+        }
+    }
+    HMAP_FOR_EACH_WITH_HASH (pm, node, hash, &inv->pair_macs) {
+        if (pm->endpoint->segment == segment
+            && eth_addr_equals(pm->mac, mac)) {
+            inventory_touch_endpoint(inv, pm->endpoint->node);
+        }
+    }
+}
+
+/* Touches all that share an address with 'e', or a MAC other than its own. */
+static void
+touch_sharers(struct inventory *inv, const struct endpoint *e)
+{
+    touch_claim_sharers(inv, e);
+    for (size_t i = 0; i < e->n_pair_macs; i++) {
+        touch_mac_sharers(inv, e->segment, e->pair_macs[i].mac);
+    }
+}
+
+static void
+touch_endpoint_and_sharers(struct inventory *inv, const struct endpoint *e)
+{
+    const struct endpoint *rival;
+
+    inventory_touch_endpoint(inv, e->node);
+    touch_mac_sharers(inv, e->segment, e->mac);
+    touch_sharers(inv, e);
+    HMAP_FOR_EACH_WITH_HASH (rival, mac_node,
+                             inventory_mac_hash(e->segment, e->mac),
+                             &inv->macs) {
+        if (rival != e && rival->segment == e->segment
+            && eth_addr_equals(rival->mac, e->mac)) {
+            touch_sharers(inv, rival);
+        }
+    }
+}
+
+/* Endpoints. */
+
+struct endpoint_node *
+inventory_ref_endpoint_node(struct inventory *inv, const char *id)
+{
+    struct endpoint_node *node = inventory_find_endpoint(inv, id);
+
+    if (!node) {
+        size_t len = strlen(id);
+
+        node = xzalloc(sizeof *node + len + 1);
+        memcpy(node->id, id, len + 1);
+        hmap_insert(&inv->endpoints, &node->id_node, hash_string(id, 0));
+    }
+    return node;
+}
+
+static void
+claim_init(struct claim *c, struct endpoint *e, enum claim_kind kind,
+           const struct in6_addr *ip, uint8_t plen, const struct eth_addr mac)
+{
+    c->endpoint = e;
+    c->kind = kind;
+    c->ip = *ip;
+    c->plen = plen;
+    c->mac = mac;
+}
+
+static bool
+has_ipv6(const struct endpoint_object *o)
+{
+    for (size_t i = 0; i < o->n_ips; i++) {
+        if (!IN6_IS_ADDR_V4MAPPED(&o->ips[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool
+has_ip(const struct endpoint_object *o, const struct in6_addr *ip)
+{
+    for (size_t i = 0; i < o->n_ips; i++) {
+        if (ipv6_addr_equals(&o->ips[i], ip)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The link-local address that an IPv6 endpoint has by itself is claimed like
+ * one from 'ips', unless it is listed there anyway. */
+static bool
+claims_link_local(const struct endpoint_object *o, struct in6_addr *ip)
+{
+    in6_generate_lla(o->mac, ip);
+    return has_ipv6(o) && !has_ip(o, ip);
+}
+
+static struct endpoint *
+endpoint_create(struct inventory *inv, const struct object *object)
+{
+    const struct endpoint_object *o = &object->endpoint;
+    struct in6_addr lla;
+    bool link_local = claims_link_local(o, &lla);
+    size_t n_claims = o->n_ips + link_local + o->n_pairs;
+    struct endpoint *e = xzalloc(sizeof *e + n_claims * sizeof e->claims[0]);
+
+    e->segment = inventory_ref_segment(inv, o->segment);
+    e->host = inventory_ref_host(inv, o->host);
+    e->revision = object->revision;
+    e->hostname = nullable_xstrdup(o->hostname);
+    e->mac = o->mac;
+    e->port_security = o->port_security;
+
+    struct claim *c = e->claims;
+    for (size_t i = 0; i < o->n_ips; i++) {
+        claim_init(c++, e, CLAIM_IP, &o->ips[i], 128, o->mac);
+    }
+    if (link_local) {
+        claim_init(c++, e, CLAIM_LINK_LOCAL, &lla, 128, o->mac);
+    }
+    for (size_t i = 0; i < o->n_pairs; i++) {
+        const struct allowed_pair *p = &o->pairs[i];
+        bool known = eth_addr_equals(p->mac, o->mac);
+
+        claim_init(c++, e, CLAIM_PAIR, &p->ip.addr, p->ip.plen, p->mac);
+        for (size_t j = 0; j < e->n_pair_macs && !known; j++) {
+            known = eth_addr_equals(p->mac, e->pair_macs[j].mac);
+        }
+        if (!known) {
+            if (!e->pair_macs) {
+                e->pair_macs = xcalloc(o->n_pairs, sizeof *e->pair_macs);
+            }
+            e->pair_macs[e->n_pair_macs].mac = p->mac;
+            e->pair_macs[e->n_pair_macs++].endpoint = e;
+        }
+    }
+    e->n_claims = n_claims;
+    return e;
+}
+
+static void
+endpoint_index(struct inventory *inv, struct endpoint *e)
+{
+    ovs_list_push_back(&e->segment->endpoints, &e->segment_list);
+    e->segment->n_endpoints++;
+    ovs_list_push_back(&e->host->endpoints, &e->host_list);
+    e->host->n_endpoints++;
+    hmap_insert(&inv->macs, &e->mac_node,
+                inventory_mac_hash(e->segment, e->mac));
+    for (size_t i = 0; i < e->n_claims; i++) {
+        struct claim *c = &e->claims[i];
+
+        if (c->plen == 128) {
+            hmap_insert(&inv->claims, &c->node,
+                        inventory_claim_hash(e->segment, &c->ip));
+        }
+    }
+    for (size_t i = 0; i < e->n_pair_macs; i++) {
+        struct pair_mac *pm = &e->pair_macs[i];
+
+        hmap_insert(&inv->pair_macs, &pm->node,
+                    inventory_mac_hash(e->segment, pm->mac));
+    }
+    inv->n_known[OBJECT_ENDPOINT]++;
+}
+
+static void
+endpoint_unindex(struct inventory *inv, struct endpoint *e)
+{
+    ovs_list_remove(&e->segment_list);
+    e->segment->n_endpoints--;
+    ovs_list_remove(&e->host_list);
+    e->host->n_endpoints--;
+    hmap_remove(&inv->macs, &e->mac_node);
+    for (size_t i = 0; i < e->n_claims; i++) {
+        if (e->claims[i].plen == 128) {
+            hmap_remove(&inv->claims, &e->claims[i].node);
+        }
+    }
+    for (size_t i = 0; i < e->n_pair_macs; i++) {
+        hmap_remove(&inv->pair_macs, &e->pair_macs[i].node);
+    }
+    inv->n_known[OBJECT_ENDPOINT]--;
+}
+
+static void
+endpoint_free(struct inventory *inv, struct endpoint *e)
+{
+    inventory_unref_segment(inv, e->segment);
+    inventory_unref_host(inv, e->host);
+    free(e->hostname);
+    free(e->pair_macs);
+    free(e);
+}
+
+/* Replaces what is known of an endpoint: 'object' NULL deletes it. */
+void
+inventory_change_endpoint(struct inventory *inv, struct endpoint_node *node,
+                const struct object *object)
+{
+    struct endpoint *old = node->endpoint;
+
+    inv->seqno++;
+    if (old) {
+        touch_endpoint_and_sharers(inv, old);
+        endpoint_unindex(inv, old);
+    }
+    node->endpoint = NULL;
+    if (object) {
+        struct endpoint *new = endpoint_create(inv, object);
+
+        new->node = node;
+        node->endpoint = new;
+        endpoint_index(inv, new);
+        touch_endpoint_and_sharers(inv, new);
+    }
+    if (old) {
+        endpoint_free(inv, old);
+    }
+}
+
+bool
+inventory_endpoint_equals(const struct endpoint *e,
+                          const struct endpoint_object *o)
+{
+    struct in6_addr lla;
+    bool link_local = claims_link_local(o, &lla);
+
+    if (strcmp(e->segment->id, o->segment) || strcmp(e->host->id, o->host)
+        || !eth_addr_equals(e->mac, o->mac)
+        || e->port_security != o->port_security
+        || !nullable_string_is_equal(e->hostname, o->hostname)
+        || e->n_claims != o->n_ips + link_local + o->n_pairs) {
+        return false;
+    }
+
+    const struct claim *c = e->claims;
+    for (size_t i = 0; i < o->n_ips; i++, c++) {
+        if (c->kind != CLAIM_IP || !ipv6_addr_equals(&c->ip, &o->ips[i])) {
+            return false;
+        }
+    }
+    if (link_local && c++->kind != CLAIM_LINK_LOCAL) {
+        return false;
+    }
+    for (size_t i = 0; i < o->n_pairs; i++, c++) {
+        const struct allowed_pair *p = &o->pairs[i];
+
+        if (c->kind != CLAIM_PAIR || c->plen != p->ip.plen
+            || !ipv6_addr_equals(&c->ip, &p->ip.addr)
+            || !eth_addr_equals(c->mac, p->mac)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Hosts. */
+
+static void
+touch_address_sharers(struct inventory *inv, const struct host_node *host)
+{
+    for (size_t i = 0; i < host->n_addresses; i++) {
+        const struct in6_addr *ip = &host->addresses[i].tunnel.ip;
+        const struct host_address *other;
+
+        HMAP_FOR_EACH_WITH_HASH (other, node, inventory_address_hash(ip),
+                                 &inv->addresses) {
+            if (ipv6_addr_equals(&other->tunnel.ip, ip)) {
+                inventory_touch_host(inv, other->host);
+            }
+        }
+    }
+}
+
+static void
+forget_addresses(struct inventory *inv, struct host_node *host)
+{
+    touch_address_sharers(inv, host);
+    for (size_t i = 0; i < host->n_addresses; i++) {
+        hmap_remove(&inv->addresses, &host->addresses[i].node);
+    }
+    free(host->addresses);
+    host->addresses = NULL;
+    host->n_addresses = 0;
+}
+
+static void
+learn_addresses(struct inventory *inv, struct host_node *host,
+                const struct host_object *o)
+{
+    host->addresses = xcalloc(o->n_tunnels, sizeof *host->addresses);
+    host->n_addresses = o->n_tunnels;
+    for (size_t i = 0; i < o->n_tunnels; i++) {
+        struct host_address *a = &host->addresses[i];
+
+        a->host = host;
+        a->tunnel = o->tunnels[i];
+        hmap_insert(&inv->addresses, &a->node,
+                    inventory_address_hash(&a->tunnel.ip));
+    }
+    touch_address_sharers(inv, host);
+}
+
+void
+inventory_change_host(struct inventory *inv, struct host_node *node,
+            const struct object *object)
+{
+    bool known = object != NULL;
+
+    inv->seqno++;
+    inventory_touch_host(inv, node);
+    forget_addresses(inv, node);
+    if (object) {
+        learn_addresses(inv, node, &object->host);
+        node->revision = object->revision;
+    }
+    if (node->known != known) {
+        struct endpoint *e;
+
+        node->known = known;
+        inv->n_known[OBJECT_HOST] += known ? 1 : -1;
+        LIST_FOR_EACH (e, host_list, &node->endpoints) {
+            touch_endpoint_and_sharers(inv, e);
+        }
+    }
+}
+
+void
+inventory_set_self(struct inventory *inv, const char *id)
+{
+    struct host_node *old = inv->self, *new = inventory_ref_host(inv, id);
+    struct endpoint *e;
+
+    inv->self = new;
+    new->self = true;
+    if (old && old != new) {
+        old->self = false;
+        LIST_FOR_EACH (e, host_list, &old->endpoints) {
+            touch_endpoint_and_sharers(inv, e);
+        }
+    }
+    LIST_FOR_EACH (e, host_list, &new->endpoints) {
+        touch_endpoint_and_sharers(inv, e);
+    }
+    if (old) {
+        inventory_unref_host(inv, old);
+    }
+}
+
+bool
+inventory_host_equals(const struct host_node *node,
+                      const struct host_object *o)
+{
+    if (!node->known || node->n_addresses != o->n_tunnels) {
+        return false;
+    }
+    for (size_t i = 0; i < o->n_tunnels; i++) {
+        const struct host_tunnel *a = &node->addresses[i].tunnel;
+        const struct host_tunnel *b = &o->tunnels[i];
+
+        if (a->type != b->type || a->port != b->port
+            || !ipv6_addr_equals(&a->ip, &b->ip)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Segments. */
+
+static void
+touch_segment_and_endpoints(struct inventory *inv, struct segment_node *node)
+{
+    struct endpoint *e;
+
+    inventory_touch_segment(inv, node);
+    LIST_FOR_EACH (e, segment_list, &node->endpoints) {
+        inventory_touch_endpoint(inv, e->node);
+    }
+}
+
+static void
+touch_vni_sharers(struct inventory *inv, struct segment_node *node)
+{
+    struct segment_node *other;
+
+    HMAP_FOR_EACH_WITH_HASH (other, vni_node, hash_int(node->object.vni, 0),
+                             &inv->vnis) {
+        if (other->object.vni == node->object.vni) {
+            touch_segment_and_endpoints(inv, other);
+        }
+    }
+}
+
+static void
+free_subnets(struct segment_object *o)
+{
+    for (size_t i = 0; i < o->n_subnets; i++) {
+        free(o->subnets[i].domain);
+    }
+    free(o->subnets);
+}
+
+/* Takes over what 'object' holds. */
+void
+inventory_change_segment(struct inventory *inv, struct segment_node *node,
+               struct object *object)
+{
+    inv->seqno++;
+    if (node->known) {
+        touch_vni_sharers(inv, node);
+        hmap_remove(&inv->vnis, &node->vni_node);
+        free_subnets(&node->object);
+        inv->n_known[OBJECT_SEGMENT]--;
+    }
+    memset(&node->object, 0, sizeof node->object);
+    node->known = object != NULL;
+    if (object) {
+        node->object = object->segment;
+        node->revision = object->revision;
+        memset(&object->segment, 0, sizeof object->segment);
+        hmap_insert(&inv->vnis, &node->vni_node,
+                    hash_int(node->object.vni, 0));
+        inv->n_known[OBJECT_SEGMENT]++;
+        touch_vni_sharers(inv, node);
+    }
+    touch_segment_and_endpoints(inv, node);
+}
+
+static bool
+subnet_equals(const struct subnet *a, const struct subnet *b)
+{
+    return ipv6_addr_equals(&a->cidr.addr, &b->cidr.addr)
+           && a->cidr.plen == b->cidr.plen
+           && a->has_gateway == b->has_gateway
+           && ipv6_addr_equals(&a->gateway, &b->gateway)
+           && a->n_dns == b->n_dns
+           && !memcmp(a->dns, b->dns, a->n_dns * sizeof a->dns[0])
+           && a->dhcp == b->dhcp
+           && a->lease == b->lease
+           && nullable_string_is_equal(a->domain, b->domain);
+}
+
+bool
+inventory_segment_equals(const struct segment_node *node,
+                         const struct segment_object *o)
+{
+    const struct segment_object *k = &node->object;
+
+    if (!node->known || k->vni != o->vni || k->encap != o->encap
+        || k->broadcast != o->broadcast
+        || k->unknown_unicast != o->unknown_unicast
+        || k->multicast != o->multicast
+        || k->mtu != o->mtu
+        || k->n_subnets != o->n_subnets) {
+        return false;
+    }
+    for (size_t i = 0; i < o->n_subnets; i++) {
+        if (!subnet_equals(&k->subnets[i], &o->subnets[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Routers: kept, not served yet. */
+
+static void
+free_router(struct router_object *o)
+{
+    for (size_t i = 0; i < o->n_segments; i++) {
+        free(o->segments[i]);
+    }
+    free(o->segments);
+    free(o->routes);
+}
+
+struct router_node *
+inventory_router_create(struct inventory *inv, const char *id)
+{
+    size_t len = strlen(id);
+    struct router_node *node = xzalloc(sizeof *node + len + 1);
+
+    memcpy(node->id, id, len + 1);
+    hmap_insert(&inv->routers, &node->id_node, hash_string(id, 0));
+    inv->n_known[OBJECT_ROUTER]++;
+    return node;
+}
+
+void
+inventory_router_delete(struct inventory *inv, struct router_node *node)
+{
+    hmap_remove(&inv->routers, &node->id_node);
+    free_router(&node->object);
+    free(node);
+    inv->n_known[OBJECT_ROUTER]--;
+    inv->seqno++;
+}
+
+void
+inventory_change_router(struct inventory *inv, struct router_node *node,
+              struct object *object)
+{
+    inv->seqno++;
+    free_router(&node->object);
+    node->object = object->router;
+    node->revision = object->revision;
+    memset(&object->router, 0, sizeof object->router);
+}
+
+bool
+inventory_router_equals(const struct router_node *node,
+                        const struct router_object *o)
+{
+    const struct router_object *k = &node->object;
+
+    if (!eth_addr_equals(k->mac, o->mac) || k->n_segments != o->n_segments
+        || k->n_routes != o->n_routes) {
+        return false;
+    }
+    for (size_t i = 0; i < o->n_segments; i++) {
+        if (strcmp(k->segments[i], o->segments[i])) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < o->n_routes; i++) {
+        const struct route *a = &k->routes[i], *b = &o->routes[i];
+
+        if (!ipv6_addr_equals(&a->cidr.addr, &b->cidr.addr)
+            || a->cidr.plen != b->cidr.plen
+            || !ipv6_addr_equals(&a->via, &b->via)) {
+            return false;
+        }
+    }
+    return true;
+}

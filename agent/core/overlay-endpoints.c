@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "core/overlay.h"
+#include "core/overlay-private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "packets.h"
+#include "util.h"
+
+/* Endpoints: what record one should have, and making it so. */
+
+static void
+endpoint_flows(const void *record, flow_cb *cb, void *aux)
+{
+    endpoint_record_flows(record, cb, aux);
+}
+
+static bool
+is_self(const struct overlay *ov, const struct host_node *host)
+{
+    return !strcmp(host->id, ov->host);
+}
+
+/* May the VM behind 'e' announce addresses that are not its own? */
+static bool
+endpoint_is_loose(const struct endpoint *e)
+{
+    if (!e->port_security) {
+        return true;
+    }
+    for (size_t i = 0; i < e->n_claims; i++) {
+        if (e->claims[i].kind == CLAIM_PAIR) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* May the endpoint send from the address that it claims? */
+static bool
+claim_is_source(const struct claim *c, enum claim_standing standing)
+{
+    return standing == CLAIM_HELD || c->kind == CLAIM_PAIR;
+}
+
+static bool
+has_address(const struct endpoint_record *r, const struct claim *c)
+{
+    for (size_t i = 0; i < r->n_addresses; i++) {
+        const struct endpoint_address *a = &r->addresses[i];
+
+        if (a->plen == c->plen && eth_addr_equals(a->mac, c->mac)
+            && ipv6_addr_equals(&a->ip, &c->ip)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Adds the link-local address that follows from the MAC to a local record, if
+ * it is no claim already: it may be sent from, though nobody answers for it
+ * where the endpoint has no other IPv6 address. */
+static void
+add_link_local(struct endpoint_record *r, const struct endpoint *e)
+{
+    struct claim own = { .mac = e->mac, .plen = 128 };
+
+    in6_generate_lla(e->mac, &own.ip);
+    for (size_t i = 0; i < e->n_claims; i++) {
+        if (e->claims[i].kind != CLAIM_PAIR
+            && ipv6_addr_equals(&e->claims[i].ip, &own.ip)) {
+            return;
+        }
+    }
+    if (!has_address(r, &own)) {
+        r->addresses[r->n_addresses++] = (struct endpoint_address) {
+            .ip = own.ip, .mac = own.mac, .plen = 128, .source = true,
+        };
+    }
+}
+
+static struct endpoint_record *
+make_record(const struct overlay *ov, const struct endpoint *e,
+            enum endpoint_place place, uint32_t out, bool guard_garp)
+{
+    struct endpoint_record *r = endpoint_record_alloc(e->n_claims + 1,
+                                                      e->n_pair_macs);
+    bool local = place == PLACE_LOCAL;
+
+    r->metadata = segment_metadata(e->segment->object.vni,
+                                   e->segment->object.encap);
+    r->place = place;
+    r->out = out;
+    r->mac = e->mac;
+    r->port_security = local && e->port_security;
+    r->guard_garp = guard_garp;
+    r->n_addresses = 0;
+    for (size_t i = 0; i < e->n_claims; i++) {
+        const struct claim *c = &e->claims[i];
+        const struct endpoint *by;
+        enum claim_standing standing
+            = inventory_claim_standing(ov->inventory, c, &by);
+        bool answered = standing == CLAIM_HELD;
+        bool source = r->port_security && claim_is_source(c, standing);
+
+        if ((answered || source) && !has_address(r, c)) {
+            r->addresses[r->n_addresses++] = (struct endpoint_address) {
+                .ip = c->ip, .mac = c->mac, .plen = c->plen,
+                .answered = answered, .source = source,
+            };
+        }
+    }
+    if (r->port_security) {
+        add_link_local(r, e);
+    }
+    r->n_macs = 0;
+    for (size_t i = 0; i < e->n_pair_macs; i++) {
+        if (inventory_pair_mac_is_held(ov->inventory, &e->pair_macs[i])) {
+            r->macs[r->n_macs++] = e->pair_macs[i].mac;
+        }
+    }
+    return r;
+}
+
+static void
+set_n_loose(struct overlay *ov, struct live_segment *ls, int change)
+{
+    bool before = ls->n_loose > 0;
+
+    ls->n_loose += change;
+    if (before != (ls->n_loose > 0)) {
+        overlay_touch_endpoints_of(ov, ls->segment);
+    }
+}
+
+/* Takes note of what the record of 'in' refers to. */
+static void
+hold_record(struct overlay *ov, struct installed *in)
+{
+    in->segment->n_records++;
+    ov->counts.n_installed++;
+    if (in->link) {
+        overlay_add_peer(ov, in->segment, in->link);
+    }
+    if (in->next) {
+        in->next->n_waiting++;
+    }
+    if (in->port) {
+        ovs_list_push_back(&in->segment->locals, &in->local_list);
+        overlay_mark_segment_dirty(ov, in->segment);
+        ov->counts.n_local++;
+    }
+    if (in->loose) {
+        set_n_loose(ov, in->segment, 1);
+    }
+}
+
+static void
+release_record(struct overlay *ov, struct installed *in)
+{
+    if (in->link) {
+        overlay_remove_peer(ov, in->segment, in->link);
+        overlay_unref_link(ov, in->link);
+    }
+    if (in->next) {
+        in->next->n_waiting--;
+        overlay_unref_link(ov, in->next);
+    }
+    if (in->port) {
+        ovs_list_remove(&in->local_list);
+        overlay_mark_segment_dirty(ov, in->segment);
+        ov->counts.n_local--;
+    }
+    if (in->loose) {
+        set_n_loose(ov, in->segment, -1);
+    }
+    ov->counts.n_installed--;
+    if (!--in->segment->n_records) {
+        overlay_mark_segment_dirty(ov, in->segment);
+    }
+}
+
+/* Makes the endpoint's record what is wanted; takes over want->record and the
+ * counts on want's links. */
+void
+overlay_apply(struct overlay *ov, struct endpoint_node *node, const struct want *want)
+{
+    struct installed *in = node->installed;
+    struct installed old = { .record = NULL };
+
+    if (in && in->record) {
+        old = *in;
+        if (old.port) {
+            ovs_list_replace(&old.local_list, &in->local_list);
+        }
+    } else if (!want->record) {
+        goto exit;
+    }
+    if (!in) {
+        in = node->installed = xzalloc(sizeof *in);
+    }
+
+    bool changed = !old.record || !want->record
+                   || !endpoint_record_equals(old.record, want->record);
+    if (changed) {
+        overlay_tell_flows(ov, endpoint_flows, old.record, want->record);
+    }
+    if (old.port && (!want->port || strcmp(old.port, want->port))) {
+        svec_add(&ov->unserved, old.port);
+    }
+    if (want->port
+        && (changed || !nullable_string_is_equal(old.port, want->port))) {
+        svec_add(&ov->served, want->port);
+    }
+
+    in->record = want->record;
+    in->segment = want->segment;
+    in->link = want->link;
+    in->next = want->next;
+    in->loose = want->loose;
+    in->port = nullable_xstrdup(want->port);
+    if (in->record) {
+        hold_record(ov, in);
+    }
+    if (old.record) {
+        release_record(ov, &old);
+        free(old.record);
+        free(old.port);
+    }
+
+exit:
+    if (in && !in->record && !in->plugged) {
+        free(in);
+        node->installed = NULL;
+    }
+    inventory_release_endpoint(ov->inventory, node);
+}
+
+/* Counts the endpoint as plugged in 'ls' (or nowhere).  The first one makes
+ * the segment live, the last one ends that. */
+void
+overlay_set_plugged(struct overlay *ov, struct endpoint_node *node,
+            struct live_segment *ls)
+{
+    struct installed *in = node->installed;
+    struct live_segment *old = in ? in->plugged : NULL;
+
+    if (old == ls) {
+        return;
+    }
+    if (!in) {
+        in = node->installed = xzalloc(sizeof *in);
+    }
+    in->plugged = ls;
+    if (ls && !ls->n_plugged++) {
+        ov->counts.n_live_segments++;
+        overlay_touch_endpoints_of(ov, ls->segment);
+        overlay_mark_segment_dirty(ov, ls);
+    }
+    if (old && !--old->n_plugged) {
+        ov->counts.n_live_segments--;
+        overlay_touch_endpoints_of(ov, old->segment);
+        overlay_mark_segment_dirty(ov, old);
+    }
+}
+
+static bool
+mac_matches(const struct vm_port *port, const struct endpoint *e)
+{
+    return !port->has_mac || eth_addr_equals(port->mac, e->mac);
+}
+
+/* May a record stay with 'old' until 'new' leads somewhere?  Only where the
+ * packets would be the same on the wire. */
+static bool
+can_wait(const struct link *old, const struct link *new, uint32_t vni)
+{
+    return old && old != new && old->peer == new->peer
+           && old->forced == new->forced && old->ofport && !new->ofport
+           && (!old->segment || old->vni == vni);
+}
+
+static void
+want_remote(struct overlay *ov, const struct endpoint_node *node,
+            struct want *want)
+{
+    const struct endpoint *e = node->endpoint;
+    struct link *link = overlay_ref_link(ov, e->host, e->segment);
+    struct link *old = node->installed ? node->installed->link : NULL;
+
+    if (can_wait(old, link, e->segment->object.vni)) {
+        want->next = link;
+        link = old;
+        link->n_users++;
+    }
+    want->link = link;
+    want->record = make_record(ov, e, PLACE_REMOTE, link->group,
+                               want->segment->n_loose > 0);
+}
+
+static void
+want_local(struct overlay *ov, const struct endpoint *e,
+           const struct vm_port *port, struct want *want)
+{
+    bool guard_garp = want->segment->n_loose > 0;
+
+    if (port && mac_matches(port, e)) {
+        want->port = port->name;
+        want->loose = endpoint_is_loose(e);
+        want->record = make_record(ov, e, PLACE_LOCAL, port->ofport,
+                                   guard_garp);
+    } else {
+        want->record = make_record(ov, e, PLACE_ABSENT, 0, guard_garp);
+    }
+}
+
+/* The port that serves the endpoint, if it is to be served at all. */
+static const struct vm_port *
+find_plugged(const struct overlay *ov, const struct endpoint_node *node,
+             bool *served)
+{
+    const struct endpoint *by;
+    size_t n_plugged;
+
+    *served = node->endpoint
+              && inventory_endpoint_standing(ov->inventory, node->endpoint,
+                                             &by) == ENDPOINT_SERVED;
+    return *served ? attachments_find(&ov->attachments, node->id, &n_plugged)
+                   : NULL;
+}
+
+/* Brings up to date whether the endpoint counts as plugged.  Returns true if
+ * there should be a record for it. */
+bool
+overlay_update_plugged(struct overlay *ov, struct endpoint_node *node)
+{
+    bool served;
+    const struct vm_port *port = find_plugged(ov, node, &served);
+    struct segment_node *segment = served ? node->endpoint->segment : NULL;
+
+    overlay_set_plugged(ov, node, port ? overlay_get_live_segment(ov, segment) : NULL);
+    return served && segment->live && segment->live->n_plugged;
+}
+
+void
+overlay_evaluate(struct overlay *ov, struct endpoint_node *node)
+{
+    struct want want = { .record = NULL };
+
+    if (overlay_update_plugged(ov, node)) {
+        const struct endpoint *e = node->endpoint;
+        bool served;
+        const struct vm_port *port = find_plugged(ov, node, &served);
+
+        want.segment = e->segment->live;
+        if (is_self(ov, e->host)) {
+            want_local(ov, e, port, &want);
+        } else {
+            want_remote(ov, node, &want);
+        }
+    }
+    overlay_report_endpoint(ov, node);
+    overlay_apply(ov, node, &want);
+}

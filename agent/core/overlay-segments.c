@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "core/overlay.h"
+#include "core/overlay-private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "hash.h"
+#include "util.h"
+
+/* Live segments: who is in them, and the flows that concern a whole segment. */
+
+static void
+segment_flows(const void *record, flow_cb *cb, void *aux)
+{
+    segment_record_flows(record, cb, aux);
+}
+
+struct live_segment *
+overlay_get_live_segment(struct overlay *ov, struct segment_node *segment)
+{
+    struct live_segment *ls = segment->live;
+
+    if (!ls) {
+        ls = xzalloc(sizeof *ls);
+        ls->segment = inventory_ref_segment(ov->inventory, segment->id);
+        ovs_list_init(&ls->dirty_list);
+        ovs_list_init(&ls->locals);
+        hmap_init(&ls->peers);
+        hmap_insert(&ov->live_segments, &ls->node, hash_pointer(segment, 0));
+        segment->live = ls;
+    }
+    return ls;
+}
+
+static void
+destroy_live_segment(struct overlay *ov, struct live_segment *ls)
+{
+    ovs_assert(!ls->n_plugged && !ls->n_records && !ls->n_loose);
+    overlay_tell_flows(ov, segment_flows, ls->record, NULL);
+    free(ls->record);
+    ovs_list_remove(&ls->dirty_list);
+    hmap_remove(&ov->live_segments, &ls->node);
+    hmap_destroy(&ls->peers);
+    ls->segment->live = NULL;
+    inventory_unref_segment(ov->inventory, ls->segment);
+    free(ls);
+}
+
+void
+overlay_mark_segment_dirty(struct overlay *ov, struct live_segment *ls)
+{
+    if (ovs_list_is_empty(&ls->dirty_list)) {
+        ovs_list_push_back(&ov->dirty_segments, &ls->dirty_list);
+    }
+}
+
+void
+overlay_touch_endpoints_of(struct overlay *ov, struct segment_node *segment)
+{
+    struct endpoint *e;
+
+    LIST_FOR_EACH (e, segment_list, &segment->endpoints) {
+        inventory_touch_endpoint(ov->inventory, e->node);
+    }
+}
+
+void
+overlay_add_peer(struct overlay *ov, struct live_segment *ls, struct link *link)
+{
+    uint32_t hash = hash_pointer(link, 0);
+    struct segment_peer *peer;
+
+    HMAP_FOR_EACH_WITH_HASH (peer, node, hash, &ls->peers) {
+        if (peer->link == link) {
+            peer->n++;
+            return;
+        }
+    }
+    peer = xmalloc(sizeof *peer);
+    peer->link = link;
+    peer->n = 1;
+    hmap_insert(&ls->peers, &peer->node, hash);
+    overlay_mark_segment_dirty(ov, ls);
+}
+
+void
+overlay_remove_peer(struct overlay *ov, struct live_segment *ls,
+            const struct link *link)
+{
+    struct segment_peer *peer;
+
+    HMAP_FOR_EACH_WITH_HASH (peer, node, hash_pointer(link, 0), &ls->peers) {
+        if (peer->link == link) {
+            if (!--peer->n) {
+                hmap_remove(&ls->peers, &peer->node);
+                free(peer);
+                overlay_mark_segment_dirty(ov, ls);
+            }
+            return;
+        }
+    }
+    OVS_NOT_REACHED();
+}
+
+static int
+compare_outs(const void *a_, const void *b_)
+{
+    const uint32_t *a = a_;
+    const uint32_t *b = b_;
+
+    return *a < *b ? -1 : *a > *b;
+}
+
+static struct segment_record *
+make_segment_record(const struct live_segment *ls)
+{
+    const struct segment_object *o = &ls->segment->object;
+    bool any = o->broadcast == POLICY_REPLICATE
+               || o->unknown_unicast == POLICY_REPLICATE
+               || o->multicast == POLICY_REPLICATE;
+    size_t n_ports = any ? ovs_list_size(&ls->locals) : 0;
+    size_t n_groups = any ? hmap_count(&ls->peers) : 0;
+    struct segment_record *r = segment_record_alloc(n_ports, n_groups);
+
+    r->vni = o->vni;
+    r->forced = o->encap;
+    r->metadata = segment_metadata(o->vni, o->encap);
+    r->broadcast = o->broadcast == POLICY_REPLICATE;
+    r->unknown_unicast = o->unknown_unicast == POLICY_REPLICATE;
+    r->multicast = o->multicast == POLICY_REPLICATE;
+    if (any) {
+        const struct segment_peer *peer;
+        const struct installed *in;
+        size_t i = 0;
+
+        LIST_FOR_EACH (in, local_list, &ls->locals) {
+            r->outs[i++] = in->record->out;
+        }
+        qsort(r->outs, n_ports, sizeof r->outs[0], compare_outs);
+        HMAP_FOR_EACH (peer, node, &ls->peers) {
+            r->outs[i++] = peer->link->group;
+        }
+        qsort(r->outs + n_ports, n_groups, sizeof r->outs[0], compare_outs);
+    }
+    return r;
+}
+
+static bool
+segment_is_served(const struct overlay *ov, const struct segment_node *segment)
+{
+    const struct segment_node *by;
+
+    return inventory_segment_standing(ov->inventory, segment, &by)
+           == SEGMENT_SERVED;
+}
+
+void
+overlay_run_segments(struct overlay *ov)
+{
+    while (!ovs_list_is_empty(&ov->dirty_segments)) {
+        struct live_segment *ls = CONTAINER_OF(
+            ovs_list_pop_front(&ov->dirty_segments), struct live_segment,
+            dirty_list);
+        struct segment_record *new = NULL;
+
+        ovs_list_init(&ls->dirty_list);
+        if (ls->n_plugged && segment_is_served(ov, ls->segment)) {
+            new = make_segment_record(ls);
+        }
+        if (!new || !ls->record || !segment_record_equals(ls->record, new)) {
+            overlay_tell_flows(ov, segment_flows, ls->record, new);
+        }
+        free(ls->record);
+        ls->record = new;
+        overlay_report_segment(ov, ls->segment);
+        if (!ls->n_plugged && !ls->n_records) {
+            destroy_live_segment(ov, ls);
+        }
+    }
+}

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "core/overlay.h"
+#include "core/overlay-private.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hash.h"
+#include "packets.h"
+#include "util.h"
+
+/* Tunnels: what is wanted of each port, what OVSDB has of it, and the flows
+ * that classify what comes in through it. */
+
+static void
+tunnel_flows(const void *record, flow_cb *cb, void *aux)
+{
+    tunnel_record_flows(record, cb, aux);
+}
+
+struct tunnel *
+overlay_find_tunnel(const struct overlay *ov, const struct tunnel_key *key)
+{
+    struct tunnel *t;
+
+    HMAP_FOR_EACH_WITH_HASH (t, node, tunnel_key_hash(key, 0), &ov->tunnels) {
+        if (tunnel_key_equals(&t->key, key)) {
+            return t;
+        }
+    }
+    return NULL;
+}
+
+void
+overlay_mark_tunnel_dirty(struct overlay *ov, struct tunnel *t)
+{
+    if (ovs_list_is_empty(&t->dirty_list)) {
+        ovs_list_push_back(&ov->dirty_tunnels, &t->dirty_list);
+    }
+}
+
+struct tunnel *
+overlay_get_tunnel(struct overlay *ov, const struct tunnel_key *key)
+{
+    struct tunnel *t = overlay_find_tunnel(ov, key);
+
+    if (!t) {
+        t = xzalloc(sizeof *t);
+        t->key = *key;
+        ovs_list_init(&t->links);
+        ovs_list_init(&t->old_links);
+        ovs_list_init(&t->dirty_list);
+        ovs_list_push_back(&ov->idle_tunnels, &t->idle_list);
+        hmap_insert(&ov->tunnels, &t->node, tunnel_key_hash(key, 0));
+    }
+    return t;
+}
+
+void
+overlay_ref_tunnel(struct overlay *ov, struct tunnel *t)
+{
+    if (!t->n_refs++) {
+        ovs_list_remove(&t->idle_list);
+        ovs_list_init(&t->idle_list);
+        t->expires = LLONG_MAX;
+        overlay_mark_tunnel_dirty(ov, t);
+    }
+}
+
+/* 'keep' is how long the tunnel stays if nobody else holds it, in ms. */
+void
+overlay_unref_tunnel(struct overlay *ov, struct tunnel *t, long long int keep)
+{
+    ovs_assert(t->n_refs);
+    overlay_mark_tunnel_dirty(ov, t);
+    if (!--t->n_refs) {
+        t->expires = ov->now + keep;
+        ovs_list_push_back(&ov->idle_tunnels, &t->idle_list);
+    }
+}
+
+void
+overlay_tunnel_forget_told(struct tunnel *t)
+{
+    free(CONST_CAST(char *, t->told.peer));
+    free(CONST_CAST(char *, t->told.segment));
+    memset(&t->told, 0, sizeof t->told);
+    t->wanted = false;
+}
+
+static void
+forget_port(struct tunnel *t)
+{
+    free(t->name);
+    free(t->peer);
+    free(t->segment);
+    free(t->error);
+    free(t->bfd_state);
+    t->name = t->peer = t->segment = t->error = t->bfd_state = NULL;
+    t->group = t->ofport = t->ofport_request = 0;
+}
+
+void
+overlay_destroy_tunnel(struct overlay *ov, struct tunnel *t)
+{
+    overlay_tunnel_forget_told(t);
+    forget_port(t);
+    ovs_list_remove(&t->idle_list);
+    ovs_list_remove(&t->dirty_list);
+    hmap_remove(&ov->tunnels, &t->node);
+    free(t);
+}
+
+/* Which link's labels a tunnel port carries: one that is used goes before one
+ * that is not, then the lower peer id, then the lower code of forced
+ * encapsulation. */
+const struct link *
+overlay_label_link(const struct tunnel *t)
+{
+    const struct link *best = NULL, *link;
+
+    LIST_FOR_EACH (link, tunnel_list, &t->links) {
+        if (best) {
+            int cmp = !link->n_users - !best->n_users;
+
+            cmp = cmp ? cmp : strcmp(link->peer->id, best->peer->id);
+            cmp = cmp ? cmp : (int) link->forced - (int) best->forced;
+            if (cmp >= 0) {
+                continue;
+            }
+        }
+        best = link;
+    }
+    return best;
+}
+
+/* Tells the sink how the tunnel's port should be, if that has changed. */
+void
+overlay_tell_tunnel(struct overlay *ov, struct tunnel *t)
+{
+    const struct link *label = overlay_label_link(t);
+
+    if (label) {
+        const char *segment = label->segment ? label->segment->id : NULL;
+        struct tunnel_spec spec = {
+            .key = t->key,
+            .peer = label->peer->id,
+            .segment = segment,
+            .group = label->group,
+            .bfd = ov->settings.bfd,
+        };
+
+        if (!t->wanted || strcmp(t->told.peer, spec.peer)
+            || !nullable_string_is_equal(t->told.segment, spec.segment)
+            || t->told.group != spec.group || t->told.bfd != spec.bfd) {
+            overlay_tunnel_forget_told(t);
+            t->told = spec;
+            t->told.peer = xstrdup(spec.peer);
+            t->told.segment = nullable_xstrdup(spec.segment);
+            t->wanted = true;
+            ov->sink->tunnel_wanted(ov->sink->aux, &spec);
+        }
+    }
+}
+
+/* Tells the sink the flows that classify what comes in through the port.
+ * They are there before the port is, under the number that was asked for: as
+ * soon as there is a port with a segment's own key, Open vSwitch takes packets
+ * from the port that was there before to that one. */
+void
+overlay_tell_tunnel_flows(struct overlay *ov, struct tunnel *t)
+{
+    const struct link *label = overlay_label_link(t);
+    struct tunnel_record record = {
+        .ofport = t->leaving ? 0 : t->ofport ? t->ofport : t->ofport_request,
+        .type = t->key.type,
+        .metadata = label ? label->metadata : t->record.metadata,
+    };
+
+    if (t->key.vni && !record.metadata) {
+        record.ofport = 0;      /* Found at start, of no known segment. */
+    }
+    if (record.ofport == t->record.ofport
+        && record.metadata == t->record.metadata) {
+        return;
+    }
+    overlay_tell_flows(ov, tunnel_flows,
+                       t->record.ofport ? &t->record : NULL,
+                       record.ofport ? &record : NULL);
+    t->record = record;
+}
+
+void
+overlay_tunnel_port_changed(struct overlay *ov, const struct tunnel_port *old,
+                            const struct tunnel_port *new)
+{
+    if (old && (!new || !tunnel_key_equals(&old->key, &new->key))) {
+        struct tunnel *t = overlay_find_tunnel(ov, &old->key);
+
+        /* Another row with the same key may have taken its place. */
+        if (t && t->name && !strcmp(t->name, old->name)) {
+            forget_port(t);
+            overlay_mark_tunnel_dirty(ov, t);
+        }
+    }
+    if (new) {
+        struct tunnel *t = overlay_get_tunnel(ov, &new->key);
+
+        forget_port(t);
+        t->name = xstrdup(new->name);
+        t->peer = nullable_xstrdup(new->peer);
+        t->segment = nullable_xstrdup(new->segment);
+        t->group = new->group;
+        t->ofport = new->ofport;
+        t->ofport_request = new->ofport_request;
+        t->error = nullable_xstrdup(new->error);
+        t->bfd_state = nullable_xstrdup(new->bfd_state);
+        overlay_mark_tunnel_dirty(ov, t);
+    }
+}
+
+void
+overlay_for_each_tunnel(const struct overlay *ov, overlay_tunnel_cb *cb,
+                        void *aux)
+{
+    const struct tunnel *t;
+
+    HMAP_FOR_EACH (t, node, &ov->tunnels) {
+        const struct link *label = overlay_label_link(t), *link;
+        struct overlay_tunnel info = {
+            .key = t->key,
+            .peer = label ? label->peer->id : t->peer ? t->peer : "",
+            .segment = label ? (label->segment ? label->segment->id : NULL)
+                             : t->segment,
+            .group = label ? label->group : t->group,
+            .name = t->name,
+            .ofport = t->ofport,
+            .error = t->error,
+            .bfd_state = t->bfd_state,
+            .expires = t->expires,
+        };
+
+        LIST_FOR_EACH (link, tunnel_list, &t->links) {
+            info.n_users += link->n_users;
+            if (!link->n_users) {
+                info.expires = MIN(info.expires, link->expires);
+            }
+        }
+        if (info.n_users) {
+            info.expires = LLONG_MAX;
+        }
+        cb(&info, aux);
+    }
+}

@@ -13,6 +13,7 @@
 #include "agent/wiring.h"
 #include "cloud/inventory-cache.h"
 #include "cloud/inventory-source.h"
+#include "core/attachments.h"
 #include "core/conflicts.h"
 #include "core/flow-spec.h"
 #include "core/inventory.h"
@@ -189,6 +190,21 @@ sync_group(uint32_t group, uint32_t ofport, void *session)
     switch_session_sync_group(session, group, ofport);
 }
 
+/* Marks that were left from before a restart, on ports whose endpoint is not
+ * served any more. */
+static void
+unmark_other_ports(struct agent *agent)
+{
+    const struct attachment *a;
+
+    HMAP_FOR_EACH (a, name_node,
+                   &overlay_attachments(agent->overlay)->by_name) {
+        if (!shash_find(&agent->served, a->port.name)) {
+            ovsdb_client_set_installed(agent->ovsdb, a->port.name, false);
+        }
+    }
+}
+
 /* Compares all that should be in the switch with all that is. */
 static void
 sync_switch(struct agent *agent)
@@ -205,6 +221,7 @@ sync_switch(struct agent *agent)
 
         sp->bundle = BUNDLE_NOT_SENT;
     }
+    unmark_other_ports(agent);
     VLOG_INFO("switch: %"PRIuSIZE" flows wanted, %"PRIuSIZE" sent, "
               "%"PRIuSIZE" deleted; %"PRIuSIZE" groups wanted, %"PRIuSIZE
               " sent, %"PRIuSIZE" deleted", r.n_flows_wanted,
@@ -243,8 +260,8 @@ mark_installed_ports(struct agent *agent)
     SHASH_FOR_EACH (node, &agent->served) {
         struct served_port *sp = node->data;
 
-        if (sp->bundle != BUNDLE_NOT_SENT && sp->bundle && sp->bundle <= applied) {
-            sp->bundle = 0;
+        if (sp->bundle <= applied) {
+            sp->bundle = BUNDLE_MARKED;
             ovsdb_client_set_installed(agent->ovsdb, node->name, true);
         }
     }

@@ -58,11 +58,13 @@ struct agent {
 };
 
 /* A port whose endpoint is served: the number of the bundle that its flows are
- * in, 0 once the port was marked as installed. */
+ * in, which the switch has to have applied before the port is marked as
+ * installed. */
 struct served_port {
     uint64_t bundle;
 };
 #define BUNDLE_NOT_SENT UINT64_MAX
+#define BUNDLE_MARKED (UINT64_MAX - 1)  /* The port was marked. */
 
 /* Begins to work with the local database at 'remote'.  Takes over the values
  * of 'config'. */

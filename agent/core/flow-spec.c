@@ -56,13 +56,14 @@ begin_from(struct flow_builder *b, enum flow_table_id table, uint16_t priority,
 }
 
 /* What anyone may send whose address is not known yet: probes (RFC 5227, RFC
- * 4862 5.4), router solicitations, MLD reports (RFC 3810 5.2.13) and DHCP. */
+ * 4862 5.4), router solicitations, MLD reports (RFC 3590, RFC 3810 5.2.13) and DHCP. */
 static void
 unspecified_source_flows(struct flow_builder *b, uint32_t ofport,
                          const struct eth_addr mac)
 {
     static const uint8_t icmp6_types[] = { ND_ROUTER_SOLICIT,
-                                           ND_NEIGHBOR_SOLICIT, 143 };
+                                           ND_NEIGHBOR_SOLICIT,
+                                           MLD_REPORT, MLD2_REPORT };
     struct match *m;
 
     m = begin_from(b, TABLE_PORT_SECURITY, 100, ofport, mac);
@@ -254,8 +255,17 @@ destination_flows(struct flow_builder *b, const struct endpoint_record *r,
     case PLACE_REMOTE:
         ofpact_put_GROUP(&b->entry.actions)->group_id = r->out;
         flow_emit(b);
+        if (r->floods) {
+            /* The sender is behind: it is not unknown for that. */
+            ofpbuf_clear(&b->entry.actions);
+            b->entry.table = TABLE_DELIVER;
+            flow_emit_drop(b, DROP_NOT_LOCAL);
+        }
         break;
     case PLACE_ABSENT:
+        flow_emit_drop(b, DROP_NOT_PLUGGED);
+
+        b->entry.table = TABLE_DELIVER;
         flow_emit_drop(b, DROP_NOT_PLUGGED);
         break;
     default:
@@ -322,7 +332,7 @@ endpoint_record_equals(const struct endpoint_record *a,
     if (a->metadata != b->metadata || a->out != b->out || a->place != b->place
         || !eth_addr_equals(a->mac, b->mac)
         || a->port_security != b->port_security
-        || a->guard_garp != b->guard_garp
+        || a->guard_garp != b->guard_garp || a->floods != b->floods
         || a->n_addresses != b->n_addresses || a->n_macs != b->n_macs
         || memcmp(a->macs, b->macs, a->n_macs * sizeof *a->macs)) {
         return false;
@@ -337,57 +347,87 @@ endpoint_record_equals(const struct endpoint_record *a,
 
 /* Live segments. */
 
+/* What is neither for one MAC nor for all IP addresses of the world: which
+ * policy it follows.  All but a frame to everybody have a group address. */
+struct policy_rule {
+    uint16_t priority;
+    bool broadcast;             /* Follows 'broadcast', else 'multicast'. */
+    void (*match)(struct match *);
+};
+
+static void
+match_broadcast(struct match *m)
+{
+    match_set_dl_dst(m, eth_addr_broadcast);
+}
+
+static void
+match_group(struct match *m)
+{
+    match_set_dl_dst_masked(m, group_bit, group_bit);
+}
+
+static void
+match_ip_broadcast(struct match *m)
+{
+    match_group(m);
+    match_set_dl_type(m, htons(ETH_TYPE_IP));
+    match_set_nw_dst(m, htonl(UINT32_MAX));
+}
+
+static void
+match_link_local_ip(struct match *m)
+{
+    match_group(m);
+    match_set_dl_type(m, htons(ETH_TYPE_IP));
+    match_set_nw_dst_masked(m, htonl(0xe0000000), be32_prefix_mask(24));
+}
+
+static void
+match_link_local_ipv6(struct match *m)
+{
+    struct in6_addr ff02, mask = ipv6_create_mask(16);
+
+    memset(&ff02, 0, sizeof ff02);
+    ff02.s6_addr[0] = 0xff;
+    ff02.s6_addr[1] = 0x02;
+    match_group(m);
+    match_set_dl_type(m, htons(ETH_TYPE_IPV6));
+    match_set_ipv6_dst_masked(m, &ff02, &mask);
+}
+
+static const struct policy_rule policy_rules[] = {
+    { 80, true, match_broadcast },
+    { 70, true, match_ip_broadcast },
+    { 70, true, match_link_local_ip },
+    { 70, true, match_link_local_ipv6 },
+    { 60, false, match_group },
+};
+
 /* 'table' sends what the segment's policies replicate to 'all'. */
 static void
 policy_flows(struct flow_builder *b, const struct segment_record *r,
              enum flow_table_id table, enum flow_table_id all)
 {
-    struct match *m;
+    for (size_t i = 0; i < ARRAY_SIZE(policy_rules); i++) {
+        const struct policy_rule *rule = &policy_rules[i];
+        bool replicate = rule->broadcast ? r->broadcast : r->multicast;
+        bool exception = rule->priority == 70;
 
-    if (r->broadcast) {
-        m = flow_begin(b, table, 80);
-        match_set_metadata(m, htonll(r->metadata));
-        match_set_dl_dst(m, eth_addr_broadcast);
-        flow_emit_goto(b, all);
-    }
-    if (r->multicast) {
-        m = flow_begin(b, table, 60);
-        match_set_metadata(m, htonll(r->metadata));
-        match_set_dl_dst_masked(m, group_bit, group_bit);
-        flow_emit_goto(b, all);
-    }
-    if (r->broadcast != r->multicast) {
-        /* Link-local groups follow 'broadcast'. */
-        struct in6_addr ff02, mask16 = ipv6_create_mask(16);
-
-        memset(&ff02, 0, sizeof ff02);
-        ff02.s6_addr[0] = 0xff;
-        ff02.s6_addr[1] = 0x02;
-
-        for (int i = 0; i < 2; i++) {
-            m = flow_begin(b, table, 70);
-            match_set_metadata(m, htonll(r->metadata));
-            match_set_dl_dst_masked(m, group_bit, group_bit);
-            if (i) {
-                match_set_dl_type(m, htons(ETH_TYPE_IPV6));
-                match_set_ipv6_dst_masked(m, &ff02, &mask16);
-            } else {
-                match_set_dl_type(m, htons(ETH_TYPE_IP));
-                match_set_nw_dst_masked(m, htonl(0xe0000000),
-                                        be32_prefix_mask(24));
-            }
-            if (r->broadcast) {
-                flow_emit_goto(b, all);
-            } else {
-                flow_emit_drop(b, DROP_BROADCAST);
-            }
+        /* What drops needs a flow only as an exception from what does not. */
+        if (exception ? r->broadcast == r->multicast
+                      : !replicate && !r->multicast) {
+            continue;
         }
-    }
-    if (r->broadcast != r->multicast && !r->broadcast) {
-        m = flow_begin(b, table, 80);
+
+        struct match *m = flow_begin(b, table, rule->priority);
         match_set_metadata(m, htonll(r->metadata));
-        match_set_dl_dst(m, eth_addr_broadcast);
-        flow_emit_drop(b, DROP_BROADCAST);
+        rule->match(m);
+        if (replicate) {
+            flow_emit_goto(b, all);
+        } else {
+            flow_emit_drop(b, DROP_BROADCAST);
+        }
     }
 }
 

@@ -42,6 +42,7 @@ enum flow_table_id {
     TABLE_HEAD_END = 51,
     TABLE_DELIVER = 60,
     TABLE_DELIVER_ALL = 61,
+    TABLE_NO_TUNNEL = 62,
 };
 
 struct flow_table_name {
@@ -73,6 +74,7 @@ enum drop_cause {
     DROP_BROADCAST,             /* The segment's 'broadcast' policy. */
     DROP_MULTICAST,             /* The segment's 'multicast' policy. */
     DROP_NOT_LOCAL,             /* From a tunnel, for no local endpoint. */
+    DROP_NO_TUNNEL,             /* The peer's tunnel is not there (yet). */
     N_DROP_CAUSES
 };
 const char *drop_cause_to_string(enum drop_cause);
@@ -119,6 +121,7 @@ struct endpoint_record {
     struct eth_addr mac;
     bool port_security;
     bool guard_garp;            /* Some local VM may send anything. */
+    bool floods;                /* The segment replicates unknown unicast. */
     uint16_t n_addresses;
     uint16_t n_macs;            /* Further MACs that lead to it. */
     struct eth_addr *macs;

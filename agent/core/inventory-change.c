@@ -246,26 +246,56 @@ endpoint_free(struct inventory *inv, struct endpoint *e)
     free(e);
 }
 
-/* Replaces what is known of an endpoint: 'object' NULL deletes it. */
+static bool
+host_is_known(const struct host_node *host)
+{
+    return host->known || host->self;
+}
+
+/* Is 'new' the same as 'old' to all others: does it lay claim to the same
+ * addresses and MACs, with the same right? */
+static bool
+claims_are_same(const struct endpoint *old, const struct endpoint *new)
+{
+    if (old->segment != new->segment || !eth_addr_equals(old->mac, new->mac)
+        || host_is_known(old->host) != host_is_known(new->host)
+        || old->n_claims != new->n_claims) {
+        return false;
+    }
+    for (size_t i = 0; i < old->n_claims; i++) {
+        const struct claim *a = &old->claims[i], *b = &new->claims[i];
+
+        if (a->kind != b->kind || a->plen != b->plen
+            || !ipv6_addr_equals(&a->ip, &b->ip)
+            || !eth_addr_equals(a->mac, b->mac)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 void
 inventory_change_endpoint(struct inventory *inv, struct endpoint_node *node,
-                const struct object *object)
+                          const struct object *object)
 {
     struct endpoint *old = node->endpoint;
+    struct endpoint *new = object ? endpoint_create(inv, object) : NULL;
+    bool others = !old || !new || !claims_are_same(old, new);
 
-    inv->seqno++;
+    inventory_touch_endpoint(inv, node);
     if (old) {
-        touch_endpoint_and_sharers(inv, old);
+        if (others) {
+            touch_endpoint_and_sharers(inv, old);
+        }
         endpoint_unindex(inv, old);
     }
-    node->endpoint = NULL;
-    if (object) {
-        struct endpoint *new = endpoint_create(inv, object);
-
+    node->endpoint = new;
+    if (new) {
         new->node = node;
-        node->endpoint = new;
         endpoint_index(inv, new);
-        touch_endpoint_and_sharers(inv, new);
+        if (others) {
+            touch_endpoint_and_sharers(inv, new);
+        }
     }
     if (old) {
         endpoint_free(inv, old);

@@ -287,29 +287,51 @@ apply_staged(struct inventory *inv, struct list_result *result)
     }
 }
 
-/* How many objects of each kind are known that list 'list' did not have. */
+/* What a list lacks of what is known. */
+struct missing {
+    size_t n[N_OBJECT_KINDS];
+    size_t n_total;
+    uint32_t digest;            /* The same for the same objects. */
+};
+
+static void
+count_missing_object(struct missing *missing, enum object_kind kind,
+                     const char *id)
+{
+    missing->n[kind]++;
+    missing->n_total++;
+    missing->digest += staged_hash(kind, id);
+}
+
 static void
 count_missing(const struct inventory *inv, uint32_t list,
-              size_t n_missing[N_OBJECT_KINDS])
+              struct missing *missing)
 {
-    memset(n_missing, 0, N_OBJECT_KINDS * sizeof *n_missing);
+    memset(missing, 0, sizeof *missing);
 
     const struct host_node *host;
     HMAP_FOR_EACH (host, id_node, &inv->hosts) {
-        n_missing[OBJECT_HOST] += host->known && host->list != list;
+        if (host->known && host->list != list) {
+            count_missing_object(missing, OBJECT_HOST, host->id);
+        }
     }
     const struct segment_node *segment;
     HMAP_FOR_EACH (segment, id_node, &inv->segments) {
-        n_missing[OBJECT_SEGMENT] += segment->known && segment->list != list;
+        if (segment->known && segment->list != list) {
+            count_missing_object(missing, OBJECT_SEGMENT, segment->id);
+        }
     }
     const struct router_node *router;
     HMAP_FOR_EACH (router, id_node, &inv->routers) {
-        n_missing[OBJECT_ROUTER] += router->list != list;
+        if (router->list != list) {
+            count_missing_object(missing, OBJECT_ROUTER, router->id);
+        }
     }
     const struct endpoint_node *endpoint;
     HMAP_FOR_EACH (endpoint, id_node, &inv->endpoints) {
-        n_missing[OBJECT_ENDPOINT] += endpoint->endpoint
-                                      && endpoint->list != list;
+        if (endpoint->endpoint && endpoint->list != list) {
+            count_missing_object(missing, OBJECT_ENDPOINT, endpoint->id);
+        }
     }
 }
 
@@ -335,17 +357,29 @@ guard_trips(const struct deletion_guard *guard,
            && n_missing[OBJECT_ENDPOINT] == n_known[OBJECT_ENDPOINT];
 }
 
-/* What the list does not have, counting only objects known before it. */
-static size_t
-count_deletions(const struct inventory *inv, size_t missing[N_OBJECT_KINDS])
+/* Are these deletions to be held?  They are not once every whole list for long
+ * enough has said the same. */
+static bool
+hold_deletions(struct inventory *inv, const struct missing *missing,
+               const size_t n_known[N_OBJECT_KINDS],
+               const struct deletion_guard *guard, long long int now)
 {
-    size_t n = 0;
-
-    count_missing(inv, inv->list, missing);
-    for (size_t i = 0; i < N_OBJECT_KINDS; i++) {
-        n += missing[i];
+    if (!missing->n_total || !guard_trips(guard, missing->n, n_known)) {
+        return false;
     }
-    return n;
+    if (!inv->n_held || inv->held_digest != missing->digest) {
+        inv->held_digest = missing->digest;
+        inv->held_since = now;
+    }
+    inv->n_held = missing->n_total;
+    return !guard->hold || now - inv->held_since < guard->hold;
+}
+
+static void
+forget_held(struct inventory *inv)
+{
+    inv->n_held = 0;
+    inv->held_since = 0;
 }
 
 void
@@ -353,7 +387,8 @@ inventory_list_end(struct inventory *inv, bool may_delete,
                    const struct deletion_guard *guard, long long int now,
                    struct list_result *result)
 {
-    size_t n_known[N_OBJECT_KINDS], missing[N_OBJECT_KINDS];
+    size_t n_known[N_OBJECT_KINDS];
+    struct missing missing;
 
     ovs_assert(inv->listing);
     memset(result, 0, sizeof *result);
@@ -362,21 +397,18 @@ inventory_list_end(struct inventory *inv, bool may_delete,
     inv->listing = false;
     inv->last_list = inv->list;
 
-    size_t n = count_deletions(inv, missing);
-    bool held = n && guard_trips(guard, missing, n_known)
-                && !(guard->hold && inv->held_since
-                     && now - inv->held_since >= guard->hold);
-    if (held || (n && !may_delete)) {
-        result->n_held = n;
-        if (held) {
-            inv->n_held = n;
-            inv->held_since = inv->held_since ? inv->held_since : now;
-        }
-        return;
+    count_missing(inv, inv->list, &missing);
+    if (!may_delete) {
+        /* Nobody can tell what it really lacks, so nothing of it may be
+         * released later either. */
+        result->n_held = missing.n_total;
+        forget_held(inv);
+    } else if (hold_deletions(inv, &missing, n_known, guard, now)) {
+        result->n_held = missing.n_total;
+    } else {
+        result->n_deleted = missing.n_total ? sweep(inv, inv->list) : 0;
+        forget_held(inv);
     }
-    result->n_deleted = n ? sweep(inv, inv->list) : 0;
-    inv->n_held = 0;
-    inv->held_since = 0;
 }
 
 void
@@ -403,7 +435,6 @@ inventory_approve_deletions(struct inventory *inv)
 {
     size_t n = inv->n_held ? sweep(inv, inv->last_list) : 0;
 
-    inv->n_held = 0;
-    inv->held_since = 0;
+    forget_held(inv);
     return n;
 }

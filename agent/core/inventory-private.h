@@ -41,6 +41,7 @@ struct inventory {
     struct hmap staged;         /* Objects of 'list' that differ. */
     size_t n_held;              /* Deletions held by the guard... */
     long long int held_since;   /* ...since then. */
+    uint32_t held_digest;       /* Of which they are. */
 };
 
 uint32_t inventory_mac_hash(const struct segment_node *,

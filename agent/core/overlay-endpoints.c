@@ -98,6 +98,7 @@ make_record(const struct overlay *ov, const struct endpoint *e,
     r->mac = e->mac;
     r->port_security = local && e->port_security;
     r->guard_garp = guard_garp;
+    r->floods = e->segment->object.unknown_unicast == POLICY_REPLICATE;
     r->n_addresses = 0;
     for (size_t i = 0; i < e->n_claims; i++) {
         const struct claim *c = &e->claims[i];

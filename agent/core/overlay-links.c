@@ -80,7 +80,7 @@ allocate_group(struct overlay *ov, const struct link *link)
         == TUNNEL_OK) {
         const struct tunnel *t = overlay_find_tunnel(ov, &key);
 
-        if (t && t->group && t->peer && !strcmp(t->peer, link->peer->id)
+        if (t && t->group && t->group <= MAX_GROUP && t->peer && !strcmp(t->peer, link->peer->id)
             && !group_is_used(ov, t->group)) {
             id_pool_add(ov->groups, t->group);
             return t->group;

@@ -14,6 +14,14 @@
 
 struct id_pool;
 
+/* The highest number of a group that is given out. */
+#define MAX_GROUP INT32_MAX
+
+/* Copies of a packet to peers that a live segment may ask for.  Open vSwitch
+ * gives up on a packet whose actions for the datapath take more than 64 kB,
+ * which a copy to each of some 700 tunnels does (600 over IPv6). */
+#define MAX_COPIES 600
+
 struct overlay {
     struct inventory *inventory;
     const struct overlay_sink *sink;

@@ -176,10 +176,6 @@ overlay_report_port(struct overlay *ov, const char *name)
 
 /* Segments and routers. */
 
-/* Open vSwitch gives up on a packet whose actions for the datapath take more
- * than 64 kB, which a copy to each of some 700 tunnels does (600 over IPv6). */
-#define MAX_COPIES 600
-
 static void
 report_copies(struct overlay *ov, const struct segment_node *segment)
 {
@@ -189,10 +185,10 @@ report_copies(struct overlay *ov, const struct segment_node *segment)
         && (segment->object.broadcast == POLICY_REPLICATE
             || segment->object.unknown_unicast == POLICY_REPLICATE
             || segment->object.multicast == POLICY_REPLICATE)) {
-        conflicts_add(&ov->conflicts, "segment \"%s\": \"replicate\" to more "
-                      "than %d peers is beyond what Open vSwitch does with "
-                      "one packet; some may not get their copy", segment->id,
-                      MAX_COPIES);
+        conflicts_add(&ov->conflicts, "segment \"%s\": of %"PRIuSIZE" peers "
+                      "only %d get a copy of what is replicated; Open "
+                      "vSwitch does no more with one packet", segment->id,
+                      info.n_peers, MAX_COPIES);
     }
 }
 

@@ -145,6 +145,7 @@ make_segment_record(const struct live_segment *ls)
             r->outs[i++] = peer->link->group;
         }
         qsort(r->outs + n_ports, n_groups, sizeof r->outs[0], compare_outs);
+        r->n_groups = MIN(n_groups, MAX_COPIES);
     }
     return r;
 }

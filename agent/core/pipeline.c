@@ -31,6 +31,7 @@ const struct flow_table_name flow_table_names[] = {
     { TABLE_HEAD_END, "head_end" },
     { TABLE_DELIVER, "deliver" },
     { TABLE_DELIVER_ALL, "deliver_all" },
+    { TABLE_NO_TUNNEL, "no_tunnel" },
 };
 const size_t n_flow_table_names = ARRAY_SIZE(flow_table_names);
 
@@ -55,6 +56,7 @@ static const char *const drop_cause_names[N_DROP_CAUSES] = {
     [DROP_BROADCAST] = "broadcast",
     [DROP_MULTICAST] = "multicast",
     [DROP_NOT_LOCAL] = "not-local",
+    [DROP_NO_TUNNEL] = "no-tunnel",
 };
 
 const char *
@@ -170,6 +172,16 @@ port_security_drops(struct flow_builder *b)
         match_set_icmp_type(m, nd_types[i]);
         flow_emit_drop(b, DROP_ND_TARGET);
     }
+
+    /* A first fragment that does not have the type in it (RFC 7112): what
+     * follows could be anything.  Type 0 itself is reserved. */
+    m = flow_begin(b, TABLE_ND_SECURITY, 50);
+    match_set_dl_type(m, htons(ETH_TYPE_IPV6));
+    match_set_nw_proto(m, IPPROTO_ICMPV6);
+    match_set_nw_frag(m, FLOW_NW_FRAG_ANY);
+    match_set_icmp_type(m, 0);
+    flow_emit_drop(b, DROP_ND_TARGET);
+
     flow_begin(b, TABLE_ND_SECURITY, 0);
     flow_emit_goto(b, TABLE_ARP_ND);
 }
@@ -230,5 +242,7 @@ static_flows(flow_cb *cb, void *aux)
     flow_emit_drop(&b, DROP_MULTICAST);
     flow_begin(&b, TABLE_DELIVER, 0);
     flow_emit_drop(&b, DROP_NOT_LOCAL);
+    flow_begin(&b, TABLE_NO_TUNNEL, 0);
+    flow_emit_drop(&b, DROP_NO_TUNNEL);
     flow_builder_uninit(&b);
 }

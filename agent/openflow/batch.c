@@ -77,8 +77,8 @@ init_group_mod(struct ofputil_group_mod *gm, uint16_t command, uint32_t group)
     ovs_list_init(&gm->buckets);
 }
 
-/* A group of type indirect has exactly one bucket; one without actions
- * drops. */
+/* A group of type indirect has exactly one bucket.  Where there is no port yet
+ * it leads to a table whose flow drops and counts. */
 void
 batch_group(struct batch *batch, uint32_t group, uint32_t ofport,
             int ofp_version)
@@ -91,6 +91,11 @@ batch_group(struct batch *batch, uint32_t group, uint32_t ofport,
     ofpbuf_init(&actions, 64);
     if (ofport) {
         ofpact_put_OUTPUT(&actions)->port = u16_to_ofp(ofport);
+    } else {
+        struct ofpact_resubmit *resubmit = ofpact_put_RESUBMIT(&actions);
+
+        resubmit->in_port = OFPP_IN_PORT;
+        resubmit->table_id = TABLE_NO_TUNNEL;
     }
     bucket->bucket_id = 0;
     bucket->watch_port = OFPP_ANY;

@@ -123,7 +123,7 @@ installed_flows_read_flows(struct installed_flows *in, struct ofpbuf *reply)
     return error == EOF;
 }
 
-/* Is the group one that leads to a single port or nowhere? */
+/* Is the group one that leads to a single port, or to where there is none? */
 static bool
 decode_bucket(const struct ofputil_group_desc *gd, uint32_t *ofport)
 {
@@ -132,17 +132,18 @@ decode_bucket(const struct ofputil_group_desc *gd, uint32_t *ofport)
     }
 
     const struct ofputil_bucket *b = ofputil_bucket_list_front(&gd->buckets);
-    *ofport = 0;
-    if (!b->ofpacts_len) {
-        return true;
-    }
-    if (b->ofpacts->type != OFPACT_OUTPUT
-        || ofpact_next(b->ofpacts)
-           != ofpact_end(b->ofpacts, b->ofpacts_len)) {
+    const struct ofpact *a = b->ofpacts;
+    if (!b->ofpacts_len
+        || ofpact_next(a) != ofpact_end(a, b->ofpacts_len)) {
         return false;
     }
-    *ofport = ofp_to_u16(ofpact_get_OUTPUT(b->ofpacts)->port);
-    return true;
+    if (a->type == OFPACT_OUTPUT) {
+        *ofport = ofp_to_u16(ofpact_get_OUTPUT(a)->port);
+        return *ofport != 0;
+    }
+    *ofport = 0;
+    return a->type == OFPACT_RESUBMIT
+           && ofpact_get_RESUBMIT(a)->table_id == TABLE_NO_TUNNEL;
 }
 
 bool

@@ -17,6 +17,7 @@
 #include "openvswitch/ofp-msgs.h"
 #include "openvswitch/ofp-print.h"
 #include "openvswitch/ofp-protocol.h"
+#include "openvswitch/ofp-switch.h"
 #include "openvswitch/ofp-util.h"
 #include "openvswitch/ofpbuf.h"
 #include "openvswitch/poll-loop.h"
@@ -162,6 +163,20 @@ send_message(struct switch_session *s, struct ofpbuf *message)
 {
     /* An error means that the connection is gone, which run() will see. */
     rconn_send(s->rconn, message, s->unsent);
+}
+
+/* In the mode that is the default the flow table sees no ICMPv6 type in a
+ * fragment, so a fragmented neighbour advertisement would pass for anything
+ * else.  In this one a first fragment is matched by what is in it. */
+static void
+set_fragment_mode(struct switch_session *s)
+{
+    const struct ofputil_switch_config config = {
+        .frag = OFPUTIL_FRAG_NX_MATCH,
+        .invalid_ttl_to_controller = -1,
+    };
+
+    send_message(s, ofputil_encode_set_config(&config, s->version));
 }
 
 /* READING. */
@@ -500,6 +515,7 @@ connected(struct switch_session *s)
     s->n_connections++;
     s->retry_backoff = RETRY_MIN;
     s->connect_error_logged = false;
+    set_fragment_mode(s);
     start_reading(s);
 }
 

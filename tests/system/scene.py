@@ -15,7 +15,7 @@ from lab.frames import Frame
 from lab.hypervisor import INTEGRATION_BRIDGE, Hypervisor
 from lab.lab import Lab
 from lab.processes import wait_until
-from lab.vm import Vm
+from lab.vm import RawPort, Vm
 
 # An endpoint far away in a segment that no VM is in.  With it no test ever
 # deletes *all* endpoints, which vtepd would rightly take for an accident.
@@ -224,12 +224,26 @@ def heard_by(source: Vm, sent: list[bytes], *targets: Vm
             marks = [echo(source, target, 0x4d00 + n) for n in range(3)]
             got: list[Frame] = []
             for mark in marks:
-                out.send(mark)
-                got += ports[target.name].receive_until(
-                    lambda frame: frame.raw == mark)
+                got += _receive_mark(out, ports[target.name], mark)
             seen[target.name] = [frame for frame in got if frame.kind != "mld"
                                  and frame.raw not in marks]
     return seen
+
+
+def _receive_mark(out: RawPort, port: RawPort, mark: bytes) -> list[Frame]:
+    """Sends a ping until it arrives: on a busy machine it may get lost."""
+    got: list[Frame] = []
+
+    def arrives() -> bool:
+        out.send(mark)
+        while frame := port.receive(1):
+            got.append(frame)
+            if frame.raw == mark:
+                return True
+        return False
+
+    wait_until(arrives, "a ping arrives")
+    return got
 
 
 def heard(source: Vm, sent: list[bytes], target: Vm) -> list[Frame]:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import json
+
 from lab import frames
 from lab.frames import BROADCAST, ETH_IPV4, ETH_IPV6
 from lab.processes import wait_until
@@ -130,12 +132,14 @@ def test_r70_long_replication_list(scene: Scene) -> None:
         "host": f"far{n}", "mac": f"02:ee:00:00:{n >> 8:02x}:{n & 255:02x}",
         "ips": []} for n in range(1, 301)))
     # The far hosts are behind one router, which need not exist but for its
-    # MAC: what is sent to them shows on the fabric.
+    # MAC, the fabric's own: so what is sent to them shows there, and nowhere
+    # else.
+    router = json.loads(scene.lab.fabric.run(
+        ["ip", "-j", "link", "show", "fabric"]))[0]["address"]
     hv1 = scene.hv["hv1"]
     gateway = "192.0.2.200"
     hv1.namespace.ip(f"route add 192.0.0.0/16 via {gateway} dev br-phy")
-    hv1.appctl("ovs-vswitchd", "tnl/neigh/set", "br-phy", gateway,
-               "02:bb:00:00:00:01")
+    hv1.appctl("ovs-vswitchd", "tnl/neigh/set", "br-phy", gateway, router)
     try:
         before = scene.agents["hv1"].show("status")["ovsdb"]["committed"]
         scene.connect(a, b)

@@ -953,6 +953,34 @@ test_guard_hold(void **state OVS_UNUSED)
     inventory_destroy(inv);
 }
 
+/* A list that says something else begins the time again: nothing goes that
+ * was not said for long enough. */
+static void
+test_guard_hold_of_others(void **state OVS_UNUSED)
+{
+    static const size_t none[N_OBJECT_KINDS];
+    static const size_t some[N_OBJECT_KINDS] = { 0, 0, 0, 11 };
+    static const size_t all[N_OBJECT_KINDS] = { 0, 0, 0, 40 };
+    struct inventory *inv = inventory_create();
+    char *everything = numbered(40, none);
+    char *less = numbered(40, some);
+    char *nothing = numbered(40, all);
+    size_t n_deleted;
+
+    list_at(inv, everything, 1, &n_deleted);
+    assert_int_equal(list_at(inv, less, 100, &n_deleted), 11);
+    assert_int_equal(list_at(inv, less, 1000, &n_deleted), 11);
+    assert_int_equal(list_at(inv, nothing, 1050, &n_deleted), 40);
+    assert_int_equal(list_at(inv, nothing, 1100, &n_deleted), 40);
+    assert_int_equal(list_at(inv, nothing, 2049, &n_deleted), 40);
+    assert_int_equal(list_at(inv, nothing, 2050, &n_deleted), 0);
+    assert_int_equal(n_deleted, 40);
+    free(everything);
+    free(less);
+    free(nothing);
+    inventory_destroy(inv);
+}
+
 /* With hold 0 they are held until approved. */
 static void
 test_guard_hold_for_ever(void **state OVS_UNUSED)
@@ -1047,7 +1075,8 @@ test_many_objects(void **state OVS_UNUSED)
             char line[100];
 
             snprintf(line, sizeof line,
-                     "endpoint e%d s h 1 10.%d.%d.%d fd00::1:%x:%x", i, i >> 16,
+                     "endpoint e%d s h 1 10.%d.%d.%d fd00::1:%x:%x", i,
+                     i >> 16,
                      i >> 8 & 255, i & 255, i >> 16, i & 0xffff);
             struct object *o = object_from_text(line);
             o->endpoint.mac.ea[2] = i >> 16;
@@ -1089,6 +1118,7 @@ main(void)
         cmocka_unit_test(test_guard_limits),
         cmocka_unit_test(test_guard_lets_changes_through),
         cmocka_unit_test(test_guard_hold),
+        cmocka_unit_test(test_guard_hold_of_others),
         cmocka_unit_test(test_guard_hold_for_ever),
         cmocka_unit_test(test_list_that_may_not_delete),
         cmocka_unit_test(test_approve_between_lists),

@@ -91,7 +91,8 @@ test_r17_only_peers_of_live_segments(void **state OVS_UNUSED)
     model_host_destroy(h);
 }
 
-/* 10,000 hosts of which 3 share a live segment: 3 tunnels. */
+/* 10,000 hosts of which 3 share a live segment: 3 tunnels.  Nor does it take
+ * long that in the other segments thousands have one MAC. */
 static void
 test_many_hosts(void **state OVS_UNUSED)
 {
@@ -1103,8 +1104,8 @@ test_not_served_is_reported(void **state OVS_UNUSED)
 }
 
 /* Gratuitous ARP is never answered.  Where port security leaves a VM only its
- * own addresses, its own are dropped before; where some VM may announce others'
- * there is a flow for each address of the segment. */
+ * own addresses, its own are dropped before; where some VM may announce
+ * others' there is a flow for each address of the segment. */
 #define GARP(IP) "table=20, priority=150,arp,metadata=0x4d,arp_spa=" IP \
     ",arp_tpa=" IP ",arp_op=1"
 

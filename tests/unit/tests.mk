@@ -34,11 +34,10 @@ unit_ovsdb-client := $(patsubst %.c,%.o,$(wildcard ovsdb-client/*.c)) \
 unit_random-history := $(core_objects)
 unit_attachments := agent/core/attachments.o
 unit_conflicts := agent/core/conflicts.o
-unit_inventory := tests/unit/inventory-text.o agent/core/inventory.o \
-    agent/core/inventory-list.o agent/core/inventory-change.o agent/core/objects.o
+unit_inventory := tests/unit/inventory-text.o $(addprefix agent/core/, \
+    inventory.o inventory-list.o inventory-change.o objects.o)
 unit_flow-spec := $(addprefix agent/core/,flow-spec.o flow-builder.o \
-    flow-diff.o pipeline.o inventory.o inventory-list.o inventory-change.o inventory-objects.o \
-    objects.o) tests/unit/inventory-text.o
+    flow-diff.o pipeline.o) $(unit_inventory)
 unit_overlay := tests/unit/model-host.o tests/unit/inventory-text.o \
     $(core_objects)
 

@@ -221,6 +221,12 @@ sync_switch(struct agent *agent)
 
         sp->bundle = BUNDLE_NOT_SENT;
     }
+    if (r.n_flows_added == r.n_flows_wanted) {
+        /* The switch has been restarted. */
+        SHASH_FOR_EACH (node, &agent->served) {
+            ovsdb_client_set_installed(agent->ovsdb, node->name, false);
+        }
+    }
     unmark_other_ports(agent);
     VLOG_INFO("switch: %"PRIuSIZE" flows wanted, %"PRIuSIZE" sent, "
               "%"PRIuSIZE" deleted; %"PRIuSIZE" groups wanted, %"PRIuSIZE
@@ -371,6 +377,7 @@ void
 agent_wait(struct agent *agent)
 {
     ovsdb_client_wait(agent->ovsdb);
+    settings_wait(agent);
     inventory_cache_wait(agent->cache);
     if (agent->source && !inventory_cache_is_loading(agent->cache)) {
         inventory_source_wait(agent->source);

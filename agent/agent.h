@@ -34,7 +34,8 @@ struct agent {
 
     struct ovsdb_client *ovsdb;
     struct inventory_source *source;    /* NULL until configured. */
-    char *source_error;         /* Why there is none, or NULL. */
+    char *source_error;         /* Why a new one cannot be made, or NULL. */
+    long long int source_retry; /* When to try again, in ms; 0: no need. */
     struct inventory_cache *cache;
     long long int cache_patience;   /* See agent_has_inventory(). */
     struct inventory *inventory;

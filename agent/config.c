@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cloud/inventory-url.h"
 #include "openvswitch/dynamic-string.h"
 #include "packets.h"
 #include "smap.h"
@@ -229,11 +230,17 @@ parse_tunnel_key(struct config *c, const char *text)
 static char *
 check_inventory(const char *text)
 {
-    if (!strncmp(text, "http://", 7) || !strncmp(text, "https://", 8)
-        || !strncmp(text, "file:", 5)) {
-        return NULL;
+    if (!strncmp(text, "file:", 5)) {
+        char *error = NULL;
+
+        free(inventory_url_to_path(text, &error));
+        return error;
+    } else if (!strncmp(text, "http://", 7)
+               || !strncmp(text, "https://", 8)) {
+        return inventory_url_check(text);
     }
-    return xstrdup("must begin with http://, https:// or file:");
+    return xstrdup("the inventory's URL must begin with http://, https:// or "
+                   "file:");
 }
 
 /* A bridge is a network device: 15 bytes, no '/' and no space. */
@@ -297,8 +304,11 @@ config_set_option(struct config *c, enum setting id, const char *value)
     char *error = parse(c, id, value);
 
     if (error) {
-        char *full = xasprintf("--%s: \"%s\" %s", setting_infos[id].option,
-                               value, error);
+        /* As in describe_refusal(). */
+        char *full = id == SETTING_INVENTORY
+            ? xasprintf("--%s: %s", setting_infos[id].option, error)
+            : xasprintf("--%s: \"%s\" %s", setting_infos[id].option, value,
+                        error);
 
         free(error);
         return full;
@@ -372,7 +382,7 @@ describe_refusal(const struct config *c, enum setting id,
     const char *from = setting_origin_to_string(id, origin);
 
     if (id == SETTING_INVENTORY) {
-        return xasprintf("%s: the URL %s; %s", from, error,
+        return xasprintf("%s: %s; %s", from, error,
                          c->text[id] ? "keeping the last good one"
                                      : "there is no value yet");
     } else if (!c->text[id]) {

@@ -159,10 +159,9 @@ waiting_for(const struct agent *agent)
         return xasprintf("a value of --%s, or of external_ids:%s",
                          setting_infos[missing].option,
                          setting_infos[missing].key);
-    } else if (agent->source_error) {
-        return xstrdup("an inventory that can be used");
     } else if (!agent_has_inventory(agent)) {
-        return xstrdup("the first whole inventory");
+        return xstrdup(agent->source_error ? "an inventory that can be used"
+                                           : "the first whole inventory");
     } else if (!ovsdb.connected) {
         return xasprintf("the connection to the database at %s",
                          ovsdb.remote);

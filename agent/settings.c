@@ -14,6 +14,7 @@
 #include "core/inventory.h"
 #include "dirs.h"
 #include "openflow/switch-session.h"
+#include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
 #include "ovsdb-client/ovsdb-client.h"
 #include "smap.h"
@@ -27,6 +28,12 @@ VLOG_DEFINE_THIS_MODULE(settings);
  * state file, is used, in ms. */
 #define CACHE_PATIENCE_MS 3000
 
+/* After how long it is tried again to make the source, in ms. */
+#define SOURCE_RETRY_MS 5000
+
+/* Makes the inventory source.  Where that cannot be done (a file with the token
+ * or a certificate cannot be read just now), the one before goes on, and it is
+ * tried again. */
 static void
 create_source(struct agent *agent)
 {
@@ -42,17 +49,36 @@ create_source(struct agent *agent)
         .api_insecure = c->api_insecure,
     };
     struct inventory_sink sink = wiring_inventory_sink(agent);
+    char *error = NULL;
+    struct inventory_source *source = inventory_source_create(&sc, &sink,
+                                                              &error);
 
-    inventory_source_destroy(agent->source);
-    inventory_cache_configure(agent->cache, c->text[SETTING_STATE_DIR],
-                              c->text[SETTING_HOST], sc.url);
-    sink.list_abort(sink.aux);
+    if (source) {
+        inventory_source_destroy(agent->source);
+        sink.list_abort(sink.aux);
+        agent->source = source;
+        agent->source_retry = 0;
+    } else {
+        if (!nullable_string_is_equal(error, agent->source_error)) {
+            VLOG_ERR("inventory: %s; trying again every %d s", error,
+                     SOURCE_RETRY_MS / 1000);
+        }
+        agent->source_retry = time_msec() + SOURCE_RETRY_MS;
+    }
     free(agent->source_error);
-    agent->source_error = NULL;
-    agent->source = inventory_source_create(&sc, &sink, &agent->source_error);
-    if (!agent->source) {
-        VLOG_ERR("inventory: %s", agent->source_error);
-    } else if (!inventory_last_list(agent->inventory)) {
+    agent->source_error = error;
+}
+
+/* The last known inventory serves until the source has answered. */
+static void
+configure_cache(struct agent *agent)
+{
+    const struct config *c = &agent->config;
+
+    inventory_cache_configure(agent->cache, c->text[SETTING_STATE_DIR],
+                              c->text[SETTING_HOST],
+                              c->text[SETTING_INVENTORY]);
+    if (!inventory_last_list(agent->inventory)) {
         inventory_cache_load(agent->cache);
         agent->cache_patience = time_msec() + CACHE_PATIENCE_MS;
     }
@@ -124,11 +150,22 @@ log_missing(struct agent *agent, enum setting missing)
 }
 
 void
+settings_wait(const struct agent *agent)
+{
+    if (agent->source_retry) {
+        poll_timer_wait_until(agent->source_retry);
+    }
+}
+
+void
 settings_run(struct agent *agent)
 {
     unsigned int seqno;
     const struct smap *settings = ovsdb_client_settings(agent->ovsdb, &seqno);
 
+    if (agent->source_retry && time_msec() >= agent->source_retry) {
+        create_source(agent);
+    }
     if (!settings
         || (agent->settings_seen && seqno == agent->settings_seqno)) {
         return;
@@ -156,6 +193,7 @@ settings_run(struct agent *agent)
         configure_switch(agent);
         agent->next_address_check = 0;
         if (!agent->configured || strcmp(old_source, new_source)) {
+            configure_cache(agent);
             create_source(agent);
         }
         agent->configured = true;

@@ -9,5 +9,6 @@
 struct agent;
 
 void settings_run(struct agent *);
+void settings_wait(const struct agent *);
 
 #endif /* settings.h */

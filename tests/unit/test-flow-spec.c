@@ -383,6 +383,22 @@ test_remote(void **state OVS_UNUSED)
     free(r);
 }
 
+/* Where unknown unicast is replicated, a peer may do so with what is for an
+ * endpoint that is known here to be elsewhere: not for all ports here. */
+static void
+test_remote_of_flooding_segment(void **state OVS_UNUSED)
+{
+    struct endpoint_record *r = make_endpoint(PLACE_REMOTE, 42, "", "");
+
+    r->floods = true;
+    check_flows(endpoint_flows, r,
+                "table=40, priority=100,metadata=0x4d,"
+                  "dl_dst=02:00:00:00:00:02 actions=group:42\n"
+                "table=60, priority=100,metadata=0x4d,"
+                  "dl_dst=02:00:00:00:00:02 actions=drop because not-local\n");
+    free(r);
+}
+
 static void
 test_absent(void **state OVS_UNUSED)
 {
@@ -785,7 +801,7 @@ test_records_equal(void **state OVS_UNUSED)
     struct endpoint_record *a = make_endpoint(
         PLACE_LOCAL, 5, "AS10.0.0.2 S10.0.0.0/24,9", "9 8");
 
-    for (int i = 0; i < 15; i++) {
+    for (int i = 0; i < 16; i++) {
         struct endpoint_record *b = make_endpoint(
             PLACE_LOCAL, 5, "AS10.0.0.2 S10.0.0.0/24,9", "9 8");
 
@@ -805,6 +821,7 @@ test_records_equal(void **state OVS_UNUSED)
         case 12: b->addresses[1].plen++; break;
         case 13: b->addresses[1].answered = true; break;
         case 14: b->addresses[1].source = false; break;
+        case 15: b->floods = true; break;
         default: OVS_NOT_REACHED();
         }
         assert_int_equal(endpoint_record_equals(a, b), !i);
@@ -888,7 +905,10 @@ test_diff(void **state OVS_UNUSED)
 
     /* The same key with other actions is replaced, not deleted. */
     check_diff(endpoint_flows, there, gone,
-               "+" WAY "actions=drop because not-plugged\n");
+               "+" WAY "actions=drop because not-plugged\n"
+               "+table=60, priority=100,metadata=0x4d,"
+               "dl_dst=02:00:00:00:00:02 actions=drop because "
+               "not-plugged\n");
     here->port_security = false;
     check_diff(endpoint_flows, here, there,
                "-table=0, priority=100,in_port=5 actions=set_field:0x4d->"
@@ -1048,6 +1068,7 @@ main(void)
         cmocka_unit_test(test_local_with_port_security),
         cmocka_unit_test(test_pairs),
         cmocka_unit_test(test_remote),
+        cmocka_unit_test(test_remote_of_flooding_segment),
         cmocka_unit_test(test_absent),
         cmocka_unit_test(test_guard_garp),
         cmocka_unit_test(test_segment_policies),

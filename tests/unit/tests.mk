@@ -11,7 +11,8 @@ unit_symbols := tests/unit/symbols-ovs.o -ljansson
 unit_tunnel-spec := agent/core/tunnel-spec.o agent/core/objects.o
 unit_objects := agent/core/objects.o
 unit_listing := agent/listing.o
-unit_config := agent/config.o agent/core/objects.o
+unit_config := agent/config.o agent/core/objects.o \
+    agent/cloud/inventory-url.o -lcurl
 unit_list-schedule := agent/cloud/list-schedule.o
 unit_inventory-url := agent/cloud/inventory-url.o -lcurl
 unit_http-answer := agent/cloud/http-answer.o -lcurl

@@ -339,7 +339,8 @@ run_overlay(struct agent *agent)
     enum switch_state state = switch_session_get_state(agent->session);
 
     if (!is_ready(agent)
-        || (state == SWITCH_SYNCED && switch_session_is_busy(agent->session))) {
+        || (state == SWITCH_SYNCED
+            && switch_session_is_busy(agent->session))) {
         return;
     }
 

@@ -43,7 +43,7 @@ struct agent {
     struct overlay_sink overlay_sink;
     struct switch_session *session;
     char *target;               /* Of the session. */
-    struct switch_session *left_session;    /* To the bridge before, or NULL. */
+    struct switch_session *left_session;    /* To the bridge before. */
     long long int left_until;
     uint64_t left_bundle;       /* That takes back what is there. */
 

@@ -31,9 +31,9 @@ VLOG_DEFINE_THIS_MODULE(settings);
 /* After how long it is tried again to make the source, in ms. */
 #define SOURCE_RETRY_MS 5000
 
-/* Makes the inventory source.  Where that cannot be done (a file with the token
- * or a certificate cannot be read just now), the one before goes on, and it is
- * tried again. */
+/* Makes the inventory source.  Where that cannot be done (a file with the
+ * token or a certificate cannot be read just now), the one before goes on, and
+ * it is tried again. */
 static void
 create_source(struct agent *agent)
 {

@@ -329,23 +329,53 @@ has_only_local_port(const struct ovsrec_bridge *bridge)
                 && !strcmp(bridge->ports[0]->name, bridge->name)));
 }
 
-/* Deletes bridges that we made, under another configuration. */
+/* Removes our names of the tables of a bridge that was left. */
 static bool
-delete_old_bridges(const struct integration_bridge *ib,
-                   const struct ovsrec_open_vswitch *root,
+remove_table_names(const struct integration_bridge *ib,
+                   const struct ovsrec_bridge *bridge,
                    struct txn_notes *notes)
+{
+    bool changed = false;
+
+    for (size_t i = 0; i < bridge->n_flow_tables; i++) {
+        const struct smap *ids = &bridge->value_flow_tables[i]->external_ids;
+
+        if (switch_rows_owned_by(ids, ib->owner)) {
+            ovsrec_bridge_update_flow_tables_delkey(
+                bridge, bridge->key_flow_tables[i]);
+            changed = true;
+        }
+    }
+    if (changed) {
+        txn_notes_add(notes, NOTE_REMOVE, "the names of the OpenFlow tables "
+                      "of bridge %s, which is not used any more",
+                      bridge->name);
+    }
+    return changed;
+}
+
+/* Clears bridges that were used under another configuration: those that we
+ * made are deleted, unless somebody else has ports there. */
+static bool
+clear_old_bridges(const struct integration_bridge *ib,
+                  const struct ovsrec_open_vswitch *root,
+                  struct txn_notes *notes)
 {
     const struct ovsrec_bridge *bridge;
     bool changed = false;
 
     OVSREC_BRIDGE_FOR_EACH (bridge, ib->rows->idl) {
-        if (strcmp(bridge->name, ib->name)
-            && switch_rows_owned_by(&bridge->external_ids, ib->owner)
+        if (!strcmp(bridge->name, ib->name)) {
+            continue;
+        }
+        if (switch_rows_owned_by(&bridge->external_ids, ib->owner)
             && has_only_local_port(bridge)) {
             ovsrec_open_vswitch_update_bridges_delvalue(root, bridge);
             txn_notes_add(notes, NOTE_REMOVE, "bridge %s, which is not used "
                           "any more", bridge->name);
             changed = true;
+        } else {
+            changed |= remove_table_names(ib, bridge, notes);
         }
     }
     return changed;
@@ -376,7 +406,7 @@ compose(struct integration_bridge *ib, struct ovsdb_idl_txn *txn,
         report_bridge(ib, bridge);
     }
     changed |= write_table_names(ib, bridge, txn, notes);
-    changed |= delete_old_bridges(ib, root, notes);
+    changed |= clear_old_bridges(ib, root, notes);
     return changed;
 }
 

@@ -51,7 +51,7 @@ struct inventory_source_config {
 struct inventory_source_status {
     bool whole;                 /* Has a whole list ever arrived? */
     char *version;              /* Of the last whole list, or NULL. */
-    char *error;                /* Why the last try failed, NULL: it did not. */
+    char *error;                /* Why the last try failed, or NULL. */
     long long int last_success; /* Last whole list or "not modified". */
     long long int failing_since;    /* 0: not failing. */
     long long int next_try;     /* When the next list is asked for. */
@@ -64,8 +64,8 @@ struct inventory_source_status {
 struct inventory_source;
 
 /* Creates the source for 'config->url', calling 'sink' from
- * inventory_source_run() only.  Returns NULL and sets '*errorp' (to be freed by
- * the caller) if the configuration cannot work: a scheme that is not known, a
+ * inventory_source_run() only.  Returns NULL and sets '*errorp' (to be freed
+ * by the caller) if the configuration cannot work: a scheme that is not known, a
  * file that cannot be used. */
 struct inventory_source *inventory_source_create(
     const struct inventory_source_config *config,

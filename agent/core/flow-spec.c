@@ -56,7 +56,8 @@ begin_from(struct flow_builder *b, enum flow_table_id table, uint16_t priority,
 }
 
 /* What anyone may send whose address is not known yet: probes (RFC 5227, RFC
- * 4862 5.4), router solicitations, MLD reports (RFC 3590, RFC 3810 5.2.13) and DHCP. */
+ * 4862 5.4), router solicitations, MLD reports (RFC 3590, RFC 3810 5.2.13) and
+ * DHCP. */
 static void
 unspecified_source_flows(struct flow_builder *b, uint32_t ofport,
                          const struct eth_addr mac)
@@ -148,8 +149,8 @@ source_address_flows(struct flow_builder *b, uint32_t ofport,
     flow_emit_goto(b, TABLE_ARP_ND);
 }
 
-/* Is the MAC of the source address with index 'i' one that neither the VM's own
- * MAC nor a source address before it is? */
+/* Is the MAC of the source address with index 'i' one that neither the VM's
+ * own MAC nor a source address before it is? */
 static bool
 is_new_source_mac(const struct endpoint_record *r, size_t i)
 {

@@ -158,8 +158,8 @@ put_object(struct inventory *inv, struct object *object)
 }
 
 /* Deletes what list number 'list' did not have, nor a later one, which may be
- * under way or have broken off.  Endpoints go first, so that nothing dangles on
- * the way. */
+ * under way or have broken off.  Endpoints go first, so that nothing dangles
+ * on the way. */
 static size_t
 sweep(struct inventory *inv, uint32_t list)
 {

@@ -188,7 +188,8 @@ release_record(struct overlay *ov, struct installed *in)
 /* Makes the endpoint's record what is wanted; takes over want->record and the
  * counts on want's links. */
 void
-overlay_apply(struct overlay *ov, struct endpoint_node *node, const struct want *want)
+overlay_apply(struct overlay *ov, struct endpoint_node *node,
+              const struct want *want)
 {
     struct installed *in = node->installed;
     struct installed old = { .record = NULL };
@@ -343,7 +344,8 @@ overlay_update_plugged(struct overlay *ov, struct endpoint_node *node)
     const struct vm_port *port = find_plugged(ov, node, &served);
     struct segment_node *segment = served ? node->endpoint->segment : NULL;
 
-    overlay_set_plugged(ov, node, port ? overlay_get_live_segment(ov, segment) : NULL);
+    overlay_set_plugged(ov, node,
+                        port ? overlay_get_live_segment(ov, segment) : NULL);
     return served && segment->live && segment->live->n_plugged;
 }
 

@@ -55,19 +55,6 @@ find_link(const struct overlay *ov, const struct host_node *peer,
     return NULL;
 }
 
-static bool
-group_is_used(const struct overlay *ov, uint32_t group)
-{
-    const struct link *link;
-
-    HMAP_FOR_EACH (link, node, &ov->links) {
-        if (link->group == group) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* The number for a new link's group: the one on the row of its tunnel port,
  * left there before a restart, or else the lowest that is free. */
 static uint32_t
@@ -78,11 +65,10 @@ allocate_group(struct overlay *ov, const struct link *link)
 
     if (overlay_choose_tunnel(ov, link->peer, link->forced, link->vni, &key)
         == TUNNEL_OK) {
-        const struct tunnel *t = overlay_find_tunnel(ov, &key);
+        struct tunnel *t = overlay_find_tunnel(ov, &key);
 
-        if (t && t->group && t->group <= MAX_GROUP && t->peer && !strcmp(t->peer, link->peer->id)
-            && !group_is_used(ov, t->group)) {
-            id_pool_add(ov->groups, t->group);
+        if (t && t->reserves && !strcmp(t->peer, link->peer->id)) {
+            t->reserves = false;
             return t->group;
         }
     }
@@ -132,12 +118,14 @@ drop_old_tunnel(struct overlay *ov, struct link *link)
     struct tunnel *old = link->old;
 
     if (old) {
-        bool replaced = link->tunnel && link->tunnel->key.type == old->key.type;
+        bool replaced = link->tunnel
+                        && link->tunnel->key.type == old->key.type;
 
         ovs_list_remove(&link->old_list);
         link->old = NULL;
-        overlay_unref_tunnel(ov, old, replaced ? MIN(REPLACED_MS, ov->settings.linger)
-                                       : ov->settings.linger);
+        overlay_unref_tunnel(ov, old,
+                             replaced ? MIN(REPLACED_MS, ov->settings.linger)
+                                      : ov->settings.linger);
     }
 }
 

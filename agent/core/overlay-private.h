@@ -121,6 +121,7 @@ struct tunnel {
     char *peer;
     char *segment;
     uint32_t group;
+    bool reserves;              /* Is 'group' kept for a link to come? */
     uint32_t ofport;
     uint32_t ofport_request;
     char *error;

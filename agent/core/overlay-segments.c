@@ -11,7 +11,7 @@
 #include "hash.h"
 #include "util.h"
 
-/* Live segments: who is in them, and the flows that concern a whole segment. */
+/* Live segments: who is in them, and the flows that concern all of one. */
 
 static void
 segment_flows(const void *record, flow_cb *cb, void *aux)
@@ -69,7 +69,8 @@ overlay_touch_endpoints_of(struct overlay *ov, struct segment_node *segment)
 }
 
 void
-overlay_add_peer(struct overlay *ov, struct live_segment *ls, struct link *link)
+overlay_add_peer(struct overlay *ov, struct live_segment *ls,
+                 struct link *link)
 {
     uint32_t hash = hash_pointer(link, 0);
     struct segment_peer *peer;

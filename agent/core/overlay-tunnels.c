@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "hash.h"
+#include "id-pool.h"
 #include "packets.h"
 #include "util.h"
 
@@ -93,8 +94,12 @@ overlay_tunnel_forget_told(struct tunnel *t)
 }
 
 static void
-forget_port(struct tunnel *t)
+forget_port(struct overlay *ov, struct tunnel *t)
 {
+    if (t->reserves) {
+        id_pool_free_id(ov->groups, t->group);
+        t->reserves = false;
+    }
     free(t->name);
     free(t->peer);
     free(t->segment);
@@ -108,7 +113,7 @@ void
 overlay_destroy_tunnel(struct overlay *ov, struct tunnel *t)
 {
     overlay_tunnel_forget_told(t);
-    forget_port(t);
+    forget_port(ov, t);
     ovs_list_remove(&t->idle_list);
     ovs_list_remove(&t->dirty_list);
     hmap_remove(&ov->tunnels, &t->node);
@@ -194,6 +199,36 @@ overlay_tell_tunnel_flows(struct overlay *ov, struct tunnel *t)
     t->record = record;
 }
 
+static bool
+group_is_used(const struct overlay *ov, uint32_t group)
+{
+    const struct link *link;
+    HMAP_FOR_EACH (link, node, &ov->links) {
+        if (link->group == group) {
+            return true;
+        }
+    }
+    const struct tunnel *t;
+    HMAP_FOR_EACH (t, node, &ov->tunnels) {
+        if (t->reserves && t->group == group) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The number on a row that was found is kept for the link that will lead
+ * there, so that the flows that name it can stay as they are. */
+static void
+reserve_group(struct overlay *ov, struct tunnel *t)
+{
+    if (ovs_list_is_empty(&t->links) && t->peer
+        && t->group && t->group <= MAX_GROUP && !group_is_used(ov, t->group)) {
+        id_pool_add(ov->groups, t->group);
+        t->reserves = true;
+    }
+}
+
 void
 overlay_tunnel_port_changed(struct overlay *ov, const struct tunnel_port *old,
                             const struct tunnel_port *new)
@@ -203,14 +238,14 @@ overlay_tunnel_port_changed(struct overlay *ov, const struct tunnel_port *old,
 
         /* Another row with the same key may have taken its place. */
         if (t && t->name && !strcmp(t->name, old->name)) {
-            forget_port(t);
+            forget_port(ov, t);
             overlay_mark_tunnel_dirty(ov, t);
         }
     }
     if (new) {
         struct tunnel *t = overlay_get_tunnel(ov, &new->key);
 
-        forget_port(t);
+        forget_port(ov, t);
         t->name = xstrdup(new->name);
         t->peer = nullable_xstrdup(new->peer);
         t->segment = nullable_xstrdup(new->segment);
@@ -219,6 +254,7 @@ overlay_tunnel_port_changed(struct overlay *ov, const struct tunnel_port *old,
         t->ofport_request = new->ofport_request;
         t->error = nullable_xstrdup(new->error);
         t->bfd_state = nullable_xstrdup(new->bfd_state);
+        reserve_group(ov, t);
         overlay_mark_tunnel_dirty(ov, t);
     }
 }

@@ -74,9 +74,9 @@ hash_actions(const struct ofpact *actions, size_t len)
     return hash;
 }
 
-/* Decoding adds to some matches that the packet is an Ethernet frame, which all
- * of ours are: to compare, add it to all.  To delete a flow, its match must
- * remain as it was dumped. */
+/* Decoding adds to some matches that the packet is an Ethernet frame, which
+ * all of ours are: to compare, add it to all.  To delete a flow, its match
+ * must remain as it was dumped. */
 static struct match
 normalized(const struct match *match)
 {

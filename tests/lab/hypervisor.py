@@ -8,9 +8,13 @@ management interface, apart from it, leads to the cloud API."""
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import json
+import os
 import re
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 from .netns import Namespace
@@ -65,17 +69,20 @@ class Hypervisor:
         self.start_switch()
 
     def start_database(self) -> None:
+        (self.folder / "db.sock").unlink(missing_ok=True)
         self._database = self._daemon(
             "ovsdb-server", str(self.folder / "conf.db"),
             f"--remote=punix:{self.folder}/db.sock")
         self._database.wait_ready((self.folder / "db.sock").exists)
 
     def start_switch(self) -> None:
-        """Starts ovs-vswitchd and gives br-phy its addresses, which go away
-        with the process that made the device."""
+        """Starts ovs-vswitchd and gives br-phy its addresses.  Whether these
+        outlive an ovs-vswitchd depends on how it ended."""
+        pidfile = self.folder / "ovs-vswitchd.pid"
+        pidfile.unlink(missing_ok=True)     # Of one that was killed.
         self._switch = self._daemon(
             "ovs-vswitchd", f"unix:{self.folder}/db.sock", "--disable-system")
-        self._switch.wait_ready((self.folder / "ovs-vswitchd.pid").exists)
+        self._switch.wait_ready(pidfile.exists)
         self.vsctl("--may-exist", "add-br", UNDERLAY_BRIDGE, "--", "set",
                    "bridge", UNDERLAY_BRIDGE, "datapath_type=netdev",
                    f"other_config:hwaddr=02:aa:00:00:00:{self.number:02x}",
@@ -84,7 +91,7 @@ class Hypervisor:
         self.namespace.sysctl(
             f"net/ipv6/conf/{UNDERLAY_BRIDGE}/disable_ipv6", "0")
         self.namespace.ip(f"link set {UNDERLAY_BRIDGE} up",
-                          *(self._add_address(ip) for ip in self.addresses))
+                          *map(self._set_address, self.addresses))
 
     def _daemon(self, program: str, *arguments: str) -> Daemon:
         return self.namespace.daemon(
@@ -92,22 +99,35 @@ class Hypervisor:
             [program, *arguments, "--pidfile", "--log-file", "-vconsole:off"],
             self.folder / f"{program}.out", self.env)
 
-    def stop_switch(self) -> None:
+    def stop_database(self, how: signal.Signals = signal.SIGTERM) -> None:
+        if self._database:
+            self._database.stop(how)
+            self._database = None
+
+    def stop_switch(self, how: signal.Signals = signal.SIGTERM) -> None:
         if self._switch:
-            self._switch.stop()
+            self._switch.stop(how)
             self._switch = None
 
     def stop(self) -> None:
         self.stop_switch()
-        if self._database:
-            self._database.stop()
-            self._database = None
+        self.stop_database()
+
+    @contextlib.contextmanager
+    def switch_suspended(self) -> Iterator[None]:
+        """ovs-vswitchd is there, and does nothing."""
+        assert self._switch
+        os.kill(self._switch.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self._switch.pid, signal.SIGCONT)
 
     # Addresses.
 
     def add_address(self, address: str) -> None:
         """Gives the host one more underlay address."""
-        self.namespace.ip(self._add_address(address))
+        self.namespace.ip(self._set_address(address))
         self.addresses.append(address)
 
     def remove_address(self, address: str) -> None:
@@ -115,9 +135,9 @@ class Hypervisor:
         self.namespace.ip(f"addr del {self._with_prefix(address)}"
                           f" dev {UNDERLAY_BRIDGE}")
 
-    def _add_address(self, address: str) -> str:
+    def _set_address(self, address: str) -> str:
         flags = " nodad" if ":" in address else ""
-        return (f"addr add {self._with_prefix(address)}"
+        return (f"addr replace {self._with_prefix(address)}"
                 f" dev {UNDERLAY_BRIDGE}{flags}")
 
     @staticmethod
@@ -196,6 +216,14 @@ class Hypervisor:
         return sorted(line.strip() for line in
                       self.ofctl("dump-groups", bridge).splitlines()
                       if "group_id=" in line)
+
+    def table_names(self, bridge: str = INTEGRATION_BRIDGE) -> list[str]:
+        """The OpenFlow tables that have a Flow_Table row, as "ID=NAME"."""
+        names = {row["_uuid"]: row["name"] for row in
+                 self.rows("Flow_Table", columns="_uuid,name")}
+        row, = self.rows("Bridge", f"name={bridge}", columns="flow_tables")
+        return sorted(f"{number}={names[uuid]}"
+                      for number, uuid in row["flow_tables"].items())
 
     def packets(self, match: str, bridge: str = INTEGRATION_BRIDGE) -> int:
         """How many packets the flows with this match have counted."""

@@ -149,11 +149,12 @@ class Scene:
 
     def state(self, host: str) -> str:
         """All that vtepd has made on a host, to compare: flows, groups,
-        tunnel ports."""
+        names of tables, tunnel ports."""
         hypervisor = self.hv[host]
         tunnels = sorted(json.dumps(row, sort_keys=True)
                          for row in hypervisor.tunnels())
-        return "\n".join([*hypervisor.flows(), *hypervisor.groups(), *tunnels])
+        return "\n".join([*hypervisor.flows(), *hypervisor.groups(),
+                          *hypervisor.table_names(), *tunnels])
 
     def wait_state(self, host: str, wanted: str) -> None:
         """Waits until state() is 'wanted'; shows what differs if not."""

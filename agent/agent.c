@@ -39,6 +39,10 @@ VLOG_DEFINE_THIS_MODULE(agent);
 /* How often to look whether encap-ip is configured on this host, in ms. */
 #define ADDRESS_CHECK_MS 2000
 
+/* How long there may be no connection to the switch before it counts as gone,
+ * in ms: longer than it takes to connect again. */
+#define LOST_MS 1000
+
 /* How long it is tried to clean up a bridge that is no longer ours, in ms. */
 #define LEAVE_MS 10000
 
@@ -190,6 +194,34 @@ sync_group(uint32_t group, uint32_t ofport, void *session)
     switch_session_sync_group(session, group, ofport);
 }
 
+/* The flows of all served ports are gone, as far as one can tell. */
+static void
+unmark_served_ports(struct agent *agent)
+{
+    const struct shash_node *node;
+
+    SHASH_FOR_EACH (node, &agent->served) {
+        struct served_port *sp = node->data;
+
+        sp->bundle = BUNDLE_NOT_SENT;
+        ovsdb_client_set_installed(agent->ovsdb, node->name, false);
+    }
+}
+
+/* A switch that stays away has no flows any more. */
+static void
+run_switch_loss(struct agent *agent)
+{
+    if (switch_session_get_state(agent->session) != SWITCH_DISCONNECTED) {
+        agent->lost_at = 0;
+    } else if (!agent->lost_at) {
+        agent->lost_at = time_msec() + LOST_MS;
+    } else if (time_msec() >= agent->lost_at) {
+        agent->lost_at = LLONG_MAX;
+        unmark_served_ports(agent);
+    }
+}
+
 /* Marks that were left from before a restart, on ports whose endpoint is not
  * served any more. */
 static void
@@ -222,10 +254,7 @@ sync_switch(struct agent *agent)
         sp->bundle = BUNDLE_NOT_SENT;
     }
     if (r.n_flows_added == r.n_flows_wanted) {
-        /* The switch has been restarted. */
-        SHASH_FOR_EACH (node, &agent->served) {
-            ovsdb_client_set_installed(agent->ovsdb, node->name, false);
-        }
+        unmark_served_ports(agent);     /* The switch was restarted. */
     }
     unmark_other_ports(agent);
     VLOG_INFO("switch: %"PRIuSIZE" flows wanted, %"PRIuSIZE" sent, "
@@ -369,6 +398,7 @@ agent_run(struct agent *agent)
     run_hold(agent);
     switch_session_run(agent->session);
     run_left_session(agent);
+    run_switch_loss(agent);
     run_overlay(agent);
     ovsdb_client_commit(agent->ovsdb);
     run_address_check(agent);
@@ -384,6 +414,9 @@ agent_wait(struct agent *agent)
         inventory_source_wait(agent->source);
     }
     switch_session_wait(agent->session);
+    if (agent->lost_at && agent->lost_at != LLONG_MAX) {
+        poll_timer_wait_until(agent->lost_at);
+    }
     if (agent->left_session) {
         switch_session_wait(agent->left_session);
         poll_timer_wait_until(agent->left_until);

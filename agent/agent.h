@@ -43,6 +43,8 @@ struct agent {
     struct overlay_sink overlay_sink;
     struct switch_session *session;
     char *target;               /* Of the session. */
+    long long int lost_at;      /* When the switch counts as gone, in ms; 0:
+                                 * it is there; LLONG_MAX: it does. */
     struct switch_session *left_session;    /* To the bridge before. */
     long long int left_until;
     uint64_t left_bundle;       /* That takes back what is there. */

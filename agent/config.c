@@ -132,6 +132,14 @@ parse_bool(const char *text, bool *value)
     return NULL;
 }
 
+/* 'fault' is that of 'part' of 'text', which is named if it is not all. */
+static char *
+describe_part(const char *text, const char *part, const char *fault)
+{
+    return (!strcmp(part, text) ? xstrdup(fault)
+            : xasprintf("has \"%s\", which %s", part, fault));
+}
+
 static bool
 is_unicast_ipv4(ovs_be32 ip)
 {
@@ -155,7 +163,8 @@ parse_encap_ip(struct config *c, const char *text)
             ovs_be32 ip4;
 
             if (!ip_parse(s, &ip4)) {
-                error = xasprintf("\"%s\" is not an IPv4 or IPv6 address", s);
+                error = describe_part(text, s, "is not an IPv4 or IPv6 "
+                                      "address");
                 break;
             }
             in6_addr_set_mapped_ipv4(&ip, ip4);
@@ -163,7 +172,7 @@ parse_encap_ip(struct config *c, const char *text)
         family = IN6_IS_ADDR_V4MAPPED(&ip) ? 0 : 1;
         if (ipv6_is_zero(&ip) || ipv6_addr_is_multicast(&ip)
             || (!family && !is_unicast_ipv4(in6_addr_get_mapped_ipv4(&ip)))) {
-            error = xasprintf("\"%s\" is not a unicast address", s);
+            error = describe_part(text, s, "is not a unicast address");
         } else if (has[family]) {
             error = xasprintf("has more than one %s address",
                               family ? "IPv6" : "IPv4");
@@ -194,7 +203,8 @@ parse_encap_types(struct config *c, const char *text)
         enum encap type;
 
         if (!encap_from_string(s, &type) || type == ENCAP_NONE) {
-            error = xasprintf("\"%s\" is not one of vxlan, gre, geneve", s);
+            error = describe_part(text, s, "is not one of vxlan, gre, "
+                                  "geneve");
             break;
         }
         for (size_t i = 0; i < n; i++) {
@@ -298,6 +308,22 @@ parse(struct config *c, enum setting id, const char *text)
     }
 }
 
+/* Does the setting name a file or folder? */
+static bool
+is_file(enum setting id)
+{
+    switch (id) {
+    case SETTING_API_TOKEN_FILE:
+    case SETTING_API_CA:
+    case SETTING_API_CERT:
+    case SETTING_API_KEY:
+    case SETTING_STATE_DIR:
+        return true;
+    default:
+        return false;
+    }
+}
+
 char *
 config_set_option(struct config *c, enum setting id, const char *value)
 {
@@ -314,7 +340,9 @@ config_set_option(struct config *c, enum setting id, const char *value)
         return full;
     }
     free(c->command_line[id]);
-    c->command_line[id] = xstrdup(value);
+    /* A daemon leaves the folder that it was started in. */
+    c->command_line[id] = (is_file(id) ? abs_file_name(NULL, value)
+                           : xstrdup(value));
     return NULL;
 }
 

@@ -85,7 +85,8 @@ struct config {
 void config_init(struct config *);
 void config_destroy(struct config *);
 
-/* Sets a value from the command line.  Returns NULL or what is wrong with it,
+/* Sets a value from the command line; a file's name is taken to be relative to
+ * the working directory of now.  Returns NULL or what is wrong with the value,
  * which the caller frees. */
 char *config_set_option(struct config *, enum setting, const char *value);
 

@@ -4,6 +4,7 @@
 
 #include "agent/control.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -148,7 +149,8 @@ control_register(struct agent *agent)
     for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
         const struct command *c = &commands[i];
 
-        unixctl_command_register(c->name, c->usage, 0, c->argument + c->json,
-                                 run_command, agent);
+        /* run_command() says more about an argument too many. */
+        unixctl_command_register(c->name, c->usage, 0, INT_MAX, run_command,
+                                 agent);
     }
 }

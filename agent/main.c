@@ -39,6 +39,22 @@ enum {
     SSL_OPTION_ENUMS,
 };
 
+/* Where else a value may come from, and whether one has to. */
+static void
+usage_of_value(const struct setting_info *info)
+{
+    /* A flag that can only be given here is off by default. */
+    bool has_default = info->default_value && (info->key || info->argument);
+
+    if (info->key || has_default) {
+        printf("  %-27s   %s%s%s%s%s\n", "", info->key ? info->key : "",
+               info->required ? ", required" : "",
+               info->key && has_default ? ", " : "",
+               has_default ? "default " : "",
+               has_default ? info->default_value : "");
+    }
+}
+
 OVS_NO_RETURN static void
 usage(void)
 {
@@ -55,13 +71,8 @@ usage(void)
                                  info->argument ? info->argument : "");
 
         printf("  %-27s %s\n", option, info->help);
-        if (info->key) {
-            printf("  %-27s   %s%s%s%s\n", "", info->key,
-                   info->required ? ", required" : "",
-                   info->default_value ? ", default " : "",
-                   info->default_value ? info->default_value : "");
-        }
         free(option);
+        usage_of_value(info);
     }
     stream_usage("OVSDB", true, false, true);
     daemon_usage();

@@ -280,6 +280,26 @@ insert_table(const struct integration_bridge *ib,
     ovsrec_bridge_update_flow_tables_setkey(bridge, table->table_id, row);
 }
 
+/* Removes our rows of tables: all, or only those that have no name now. */
+static bool
+remove_table_names(const struct integration_bridge *ib,
+                   const struct ovsrec_bridge *bridge, bool all)
+{
+    bool changed = false;
+
+    for (size_t i = 0; i < bridge->n_flow_tables; i++) {
+        const struct ovsrec_flow_table *row = bridge->value_flow_tables[i];
+        int64_t table_id = bridge->key_flow_tables[i];
+
+        if (switch_rows_owned_by(&row->external_ids, ib->owner)
+            && (all || !find_table_name(ib, table_id))) {
+            ovsrec_bridge_update_flow_tables_delkey(bridge, table_id);
+            changed = true;
+        }
+    }
+    return changed;
+}
+
 /* Names the tables that nobody else has a row for. */
 static bool
 write_table_names(const struct integration_bridge *ib,
@@ -303,17 +323,7 @@ write_table_names(const struct integration_bridge *ib,
         }
     }
 
-    for (size_t i = 0; i < bridge->n_flow_tables; i++) {
-        const struct ovsrec_flow_table *row = bridge->value_flow_tables[i];
-
-        if (switch_rows_owned_by(&row->external_ids, ib->owner)
-            && !find_table_name(ib, bridge->key_flow_tables[i])) {
-            ovsrec_bridge_update_flow_tables_delkey(
-                bridge, bridge->key_flow_tables[i]);
-            changed = true;
-        }
-    }
-
+    changed |= remove_table_names(ib, bridge, false);
     if (changed) {
         txn_notes_add(notes, NOTE_NAME, "the OpenFlow tables of bridge %s",
                       bridge->name);
@@ -327,31 +337,6 @@ has_only_local_port(const struct ovsrec_bridge *bridge)
     return (bridge->n_ports == 0
             || (bridge->n_ports == 1
                 && !strcmp(bridge->ports[0]->name, bridge->name)));
-}
-
-/* Removes our names of the tables of a bridge that was left. */
-static bool
-remove_table_names(const struct integration_bridge *ib,
-                   const struct ovsrec_bridge *bridge,
-                   struct txn_notes *notes)
-{
-    bool changed = false;
-
-    for (size_t i = 0; i < bridge->n_flow_tables; i++) {
-        const struct smap *ids = &bridge->value_flow_tables[i]->external_ids;
-
-        if (switch_rows_owned_by(ids, ib->owner)) {
-            ovsrec_bridge_update_flow_tables_delkey(
-                bridge, bridge->key_flow_tables[i]);
-            changed = true;
-        }
-    }
-    if (changed) {
-        txn_notes_add(notes, NOTE_REMOVE, "the names of the OpenFlow tables "
-                      "of bridge %s, which is not used any more",
-                      bridge->name);
-    }
-    return changed;
 }
 
 /* Clears bridges that were used under another configuration: those that we
@@ -374,8 +359,11 @@ clear_old_bridges(const struct integration_bridge *ib,
             txn_notes_add(notes, NOTE_REMOVE, "bridge %s, which is not used "
                           "any more", bridge->name);
             changed = true;
-        } else {
-            changed |= remove_table_names(ib, bridge, notes);
+        } else if (remove_table_names(ib, bridge, true)) {
+            txn_notes_add(notes, NOTE_REMOVE, "the names of the OpenFlow "
+                          "tables of bridge %s, which is not used any more",
+                          bridge->name);
+            changed = true;
         }
     }
     return changed;

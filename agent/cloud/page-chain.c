@@ -144,7 +144,6 @@ enum page_verdict
 page_chain_decoded(struct page_chain *chain, unsigned int n_items,
                    const char *version, const char *cursor, char **errorp)
 {
-    chain->n_pages++;
     chain->n_items += n_items;
     if (!chain->version) {
         chain->version = xstrdup(version);
@@ -164,11 +163,12 @@ page_chain_decoded(struct page_chain *chain, unsigned int n_items,
         *errorp = xstrdup("\"next\" leads back to an earlier page");
         return PAGE_CHAIN_FAILED;
     }
-    if (chain->n_pages >= PAGES_MAX || chain->n_items >= ITEMS_MAX) {
+    if (chain->n_pages + 1 >= PAGES_MAX || chain->n_items >= ITEMS_MAX) {
         *errorp = xasprintf("the list does not end (%u pages, %llu items)",
-                            chain->n_pages, chain->n_items);
+                            chain->n_pages + 1, chain->n_items);
         return PAGE_CHAIN_FAILED;
     }
+    chain->n_pages++;
     replace(&chain->cursor, xstrdup(cursor));
     return PAGE_CHAIN_NEXT;
 }

@@ -29,7 +29,7 @@ struct page_chain {
     /* Of the list being read. */
     bool conditional;           /* Was asked for with 'etag'. */
     unsigned int n_restarts;    /* In a row. */
-    unsigned int n_pages;       /* Answered so far. */
+    unsigned int n_pages;       /* Before the one being read. */
     unsigned long long int n_items;
     char *new_etag;
     char *version;              /* NULL: no page yet. */

@@ -282,6 +282,7 @@ inventory_change_endpoint(struct inventory *inv, struct endpoint_node *node,
     struct endpoint *new = object ? endpoint_create(inv, object) : NULL;
     bool others = !old || !new || !claims_are_same(old, new);
 
+    inv->seqno++;
     inventory_touch_endpoint(inv, node);
     if (old) {
         if (others) {

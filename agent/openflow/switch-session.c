@@ -510,7 +510,7 @@ static void
 connected(struct switch_session *s)
 {
     s->version = rconn_get_version(s->rconn);
-    VLOG_INFO("%s: connected with OpenFlow %s; reading flows and groups",
+    VLOG_INFO("%s: connected with %s; reading flows and groups",
               s->target, ofputil_version_to_string(s->version));
     s->n_connections++;
     s->retry_backoff = RETRY_MIN;

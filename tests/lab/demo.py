@@ -13,11 +13,16 @@ import argparse
 import json
 import os
 import re
+import signal
 import sys
 import textwrap
 import time
 from pathlib import Path
 
+if __name__ == "__main__" \
+        and signal.getsignal(signal.SIGINT) == signal.default_int_handler:
+    # Until there is a lab, which changes that, Ctrl-C needs no traceback.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
     __package__ = "lab"
@@ -114,6 +119,7 @@ class Demo:
         objects = self.lab.cloud.objects()
         self.term.command("cloud", f"curl {self.lab.cloud.url}/v1/objects",
                           "\n".join(map(compact, objects)))
+        self.term.output("(one object a line, without its revision)")
 
     def first_vm(self) -> None:
         self.term.title("The first virtual machine of blue")
@@ -139,6 +145,7 @@ class Demo:
         # The underlay's bridge is the lab's affair.
         text = re.sub(r"    Bridge br-phy\n(?: {8}.*\n?)*", "", text)
         self.term.command("hv1", "ovs-vsctl show", text)
+        self.term.output("(without br-phy, the bridge to the underlay)")
 
     def everyone(self) -> None:
         self.term.title("Pings across VXLAN and across GRE")
@@ -223,17 +230,15 @@ class Demo:
         columns = "--columns=name,type,options,external_ids"
         self.term.command("hv1", f"ovs-vsctl {columns} list interface {name}",
                           self.hv1.vsctl(columns, "list", "interface", name))
-        text = self.hv1.ofctl("--names", "--no-stats", "dump-flows", "br-int")
-        lines = [line.split(", ", 1)[-1] for line in text.splitlines()
-                 if "actions=" in line]
-        mac = self.blue[1].mac
-        chosen = [line if len(line) <= 150 else f"{line[:147]}..."
-                  for line in lines if mac in line or "10.0.0.2" in line]
-        self.term.command(
-            "hv1", "ovs-ofctl --names --no-stats dump-flows br-int"
-            f" | grep -e 10.0.0.2 -e {mac} | sed 's/.*cookie=[^ ]* //'",
-            "\n".join(chosen))
-        self.term.output(f"({len(chosen)} of {len(lines)} flows)")
+        command = ("ovs-ofctl -O OpenFlow15 --names --no-stats dump-flows"
+                   f" br-int | grep -e 10.0.0.2 -e {self.blue[1].mac}"
+                   " | sed 's/.*cookie=[^ ]* //' | cut -c -150")
+        chosen = self.hv1.run("sh", "-c", command)
+        if "set_field" not in chosen:
+            raise DemoFailed(f"no flows for blue2 on hv1: {chosen}")
+        self.term.command("hv1", command, chosen)
+        self.term.output(f"({len(chosen.splitlines())} of"
+                         f" {len(self.hv1.flows())} flows)")
         self.term.command("hv1", "ovs-appctl -t vtepd vtepd/tunnels",
                           self.lab.agents["hv1"].command("vtepd/tunnels"))
 
@@ -246,8 +251,8 @@ class Demo:
                             expression])
             except CommandError as error:
                 raise DemoFailed(f"no {what} on the wire: {error}") from None
-            self.term.command("fabric", f"tcpdump -n -i fabric {expression}",
-                              text)
+            self.term.command(
+                "fabric", f"tcpdump -n -c 1 -i fabric {expression}", text)
         for (src, dst, encap, key, kind), n in sorted(wire.summary().items()):
             self.term.output(f"{src} -> {dst}   {encap:<5}  {key}  {kind:<12}"
                              f" {n:>5}")
@@ -309,7 +314,7 @@ part of it: cloud, fabric, hv1, hv2, hv3, or a VM. Try:
   $on hv1 ovs-vsctl show
   $on hv1 ovs-appctl -t vtepd vtepd/status
   $on hv1 ovs-appctl -t vtepd vtepd/tunnels
-  $on hv1 ovs-ofctl --names dump-flows br-int
+  $on hv1 ovs-ofctl -O OpenFlow15 --names dump-flows br-int
   $on hv1 ovs-vsctl set open_vswitch . external_ids:vtepd-tunnel-key=segment
   $on hv1 tail {lab.agents["hv1"].log_file}
   $on fabric tcpdump -n -c 10 -i fabric          # while something pings

@@ -50,7 +50,11 @@ ON_SCRIPT = """\
 #!/bin/sh
 # on WHERE COMMAND...: runs a command in a part of lab {name}:
 # {parts} or a VM.
-where=${{1:?where}}; shift
+if [ $# -lt 2 ]; then
+    echo "usage: on WHERE COMMAND..., WHERE is {parts} or a VM" >&2
+    exit 1
+fi
+where=$1; shift
 OVS_RUNDIR={folder}/$where OVS_DBDIR={folder}/$where OVS_LOGDIR={folder}/$where
 export OVS_RUNDIR OVS_DBDIR OVS_LOGDIR
 exec ip netns exec {name}-$where "$@"
@@ -280,10 +284,10 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def _end_on_signals() -> None:
-    """Has SIGTERM and SIGHUP unwind the program as Ctrl-C does, so that
-    'with' blocks end and exit handlers run."""
+    """Has signals unwind the program as Ctrl-C normally does, so that 'with'
+    blocks end and exit handlers run."""
     if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGTERM, signal.SIGHUP):
+        for number in _SIGNALS:
             if signal.getsignal(number) == signal.SIG_DFL:
                 signal.signal(number, signal.default_int_handler)
 

@@ -41,6 +41,9 @@ class Scene:
 
     def end(self) -> None:
         """Back to an empty scene; fails if vtepd does not follow."""
+        for agent in self.agents.values():
+            if not agent.is_running():
+                agent.start()       # A test that failed half-way.
         for vm in list(self.lab.vms.values()):
             self.lab.remove_vm(vm)
         for name, keys in self._changed.items():
@@ -93,6 +96,15 @@ class Scene:
             vm.plug(self.hv[host])
         self.cloud.put(vm.endpoint(host=host, **members))
         return vm
+
+    def pair(self, **members: object) -> tuple[Vm, Vm]:
+        """a on hv1 and b on hv2, in segment blue (with 'members'), which reach
+        each other."""
+        self.segment("blue", 77, **members)
+        a = self.vm("a", "blue", "hv1")
+        b = self.vm("b", "blue", "hv2")
+        self.connect(a, b)
+        return a, b
 
     def remote(self, name: str, segment: str, host: str, **members: object
                ) -> None:

@@ -5,18 +5,9 @@ from __future__ import annotations
 
 from lab import cloud
 from lab.processes import wait_until
-from lab.vm import Vm
 from scene import Scene
 
 HYPERVISORS = 2
-
-
-def pair(scene: Scene) -> tuple[Vm, Vm]:
-    scene.segment("blue", 77)
-    a = scene.vm("a", "blue", "hv1")
-    b = scene.vm("b", "blue", "hv2")
-    scene.connect(a, b)
-    return a, b
 
 
 def reports(scene: Scene, *words: str) -> str:
@@ -37,7 +28,7 @@ def count_logged(scene: Scene, offset: int, *words: str) -> int:
 def test_r07_two_hosts_with_one_address(scene: Scene) -> None:
     """One winner whatever the order of arrival, one report, no further
     transactions."""
-    a, b = pair(scene)
+    a, b = scene.pair()
     twins = [cloud.host(name, "192.0.2.77", "vxlan")
              for name in ("twin1", "twin2")]
     scene.remote("x1", "blue", "twin1")
@@ -93,7 +84,7 @@ def test_r08_foreign_port_to_the_same_remote(scene: Scene) -> None:
 
 def test_r10_name_is_taken(scene: Scene) -> None:
     """By a foreign port: left alone, reported, another name."""
-    a, b = pair(scene)
+    a, b = scene.pair()
     hv1 = scene.hv["hv1"]
     name = scene.wait_peers("hv1", "hv2")[0]["name"]
     scene.delete("endpoint", "b")
@@ -118,7 +109,7 @@ def test_r10_name_is_taken(scene: Scene) -> None:
 
 
 def test_r10_own_port_is_repaired(scene: Scene) -> None:
-    a, b = pair(scene)
+    a, b = scene.pair()
     hv1 = scene.hv["hv1"]
     before = scene.settle("hv1")
     name = scene.wait_peers("hv1", "hv2")[0]["name"]
@@ -141,7 +132,7 @@ def test_r10_own_port_is_repaired(scene: Scene) -> None:
 
 def test_r18_local_address_is_pinned(scene: Scene) -> None:
     """The host has two addresses, and the second is to be used."""
-    a, b = pair(scene)
+    a, b = scene.pair()
     hv1 = scene.hv["hv1"]
     second = "192.0.2.111"
     hv1.add_address(second)
@@ -162,7 +153,7 @@ def test_r18_local_address_is_pinned(scene: Scene) -> None:
 
 
 def test_r20_local_address_is_not_there_yet(scene: Scene) -> None:
-    a, b = pair(scene)
+    a, b = scene.pair()
     hv1 = scene.hv["hv1"]
     missing = "192.0.2.112"
     offset = scene.agents["hv1"].log_size()
@@ -185,7 +176,7 @@ def test_r20_local_address_is_not_there_yet(scene: Scene) -> None:
 def test_r21_host_name_as_tunnel_address(scene: Scene) -> None:
     """Refused by name; the rest of the list works, and so does the host as
     it was known before."""
-    a, b = pair(scene)
+    a, b = scene.pair()
     rows = scene.wait_peers("hv1", "hv2")
     offset = scene.agents["hv1"].log_size()
     scene.cloud.put({"kind": "host", "id": "named", "tunnels": [
@@ -201,7 +192,7 @@ def test_r21_host_name_as_tunnel_address(scene: Scene) -> None:
 
 
 def test_r22_no_common_address_family(scene: Scene) -> None:
-    a, b = pair(scene)
+    a, b = scene.pair()
     hv1, hv2 = scene.hv["hv1"], scene.hv["hv2"]
     offset = scene.agents["hv1"].log_size()
     scene.put(cloud.host("hv1", hv1.ipv4), cloud.host("hv2", hv2.ipv6))
@@ -243,7 +234,7 @@ def test_r24_udp_port_taken_by_another_overlay(scene: Scene) -> None:
 def test_r28_two_segments_with_one_vni(scene: Scene) -> None:
     """The second is refused by a rule, whatever came first; the first goes on
     working, and both do when the cause is gone."""
-    a, b = pair(scene)
+    a, b = scene.pair()
     offset = scene.agents["hv1"].log_size()
     scene.segment("aaa", 77)
     c = scene.vm("c", "aaa", "hv1", ips=["10.0.1.1"])
@@ -270,7 +261,7 @@ def test_r28_two_segments_with_one_vni(scene: Scene) -> None:
 
 
 def test_r28_one_mac_twice_in_a_segment(scene: Scene) -> None:
-    a, b = pair(scene)
+    a, b = scene.pair()
     scene.segment("red", 78)
     # In another segment the same MAC is nobody's business.
     other = scene.vm("other", "red", "hv1", mac=a.mac)
@@ -286,7 +277,7 @@ def test_r28_one_mac_twice_in_a_segment(scene: Scene) -> None:
 
 
 def test_one_ip_twice_in_a_segment(scene: Scene) -> None:
-    a, b = pair(scene)
+    a, b = scene.pair()
     offset = scene.agents["hv1"].log_size()
     scene.put(cloud.endpoint("zz", "blue", "hv2", "02:00:00:00:99:01",
                              [b.ipv4]))

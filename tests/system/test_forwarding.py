@@ -57,44 +57,54 @@ def test_pings_between_three_hosts(scene: Scene, encap: str, key: str,
             == {"flow" if key == "flow" else str(VNI)}
 
 
-@pytest.mark.parametrize("encap", ["vxlan", "gre"])
+@pytest.mark.parametrize("encap", ["vxlan", "gre", "geneve"])
 def test_copied_file_is_the_same(scene: Scene, encap: str) -> None:
     """TCP, both ways at once, over a tunnel."""
     scene.segment("blue", 77, encap=encap)
     a = scene.vm("a", "blue", "hv1")
     b = scene.vm("b", "blue", "hv2")
     scene.connect(a, b)
-    received = scene.lab.folder / "received"
-    sent = scene.lab.folder / "sent"
-    sent.write_bytes(b"".join(hashlib.sha256(n.to_bytes(4, "big")).digest()
-                              for n in range(1 << 16)))
-    for family in (a.ipv4, a.ipv6):
-        server = b.daemon("/usr/bin/python3", "-c", SERVE, str(received))
+    sent = {vm.name: scene.lab.folder / f"sent-{vm.name}" for vm in (a, b)}
+    received = {name: scene.lab.folder / f"at-{name}" for name in sent}
+    for name, path in sent.items():
+        path.write_bytes(b"".join(
+            hashlib.sha256(f"{name}{n}".encode()).digest()
+            for n in range(1 << 16)))
+    for address in b.ips:
+        server = b.daemon("/usr/bin/python3", "-c", COPY, str(sent["b"]),
+                          str(received["b"]))
         server.wait_ready(lambda: "listening" in server.said())
-        target = b.ipv6 if ":" in family else b.ipv4
-        a.run("/usr/bin/python3", "-c", SEND, str(sent), target)
+        a.run("/usr/bin/python3", "-c", COPY, str(sent["a"]),
+              str(received["a"]), address)
         wait_until(lambda: not server.is_running(), "the copy is complete")
-        assert received.read_bytes() == sent.read_bytes()
+        assert received["b"].read_bytes() == sent["a"].read_bytes()
+        assert received["a"].read_bytes() == sent["b"].read_bytes()
 
 
-SERVE = """
-import socket, sys
-listener = socket.create_server(("::", 9000), family=socket.AF_INET6,
-                                dualstack_ipv6=True)
-print("listening", flush=True)
-connection, _ = listener.accept()
-with open(sys.argv[1], "wb") as out:
-    while data := connection.recv(65536):
-        out.write(data)
-"""
+# Sends one file and receives another at the same time; with an address as a
+# client.
+COPY = """
+import socket, sys, threading
+outgoing, incoming, *address = sys.argv[1:]
+if address:
+    connection = socket.create_connection((address[0], 9000), 10)
+else:
+    listener = socket.create_server(("::", 9000), family=socket.AF_INET6,
+                                    dualstack_ipv6=True)
+    print("listening", flush=True)
+    connection, _ = listener.accept()
 
-SEND = """
-import socket, sys
-with socket.create_connection((sys.argv[2], 9000), 10) as connection, \\
-        open(sys.argv[1], "rb") as source:
-    connection.sendfile(source)
+def send():
+    with open(outgoing, "rb") as source:
+        connection.sendfile(source)
     connection.shutdown(socket.SHUT_WR)
-    assert connection.recv(1) == b""
+
+thread = threading.Thread(target=send)
+thread.start()
+with open(incoming, "wb") as sink:
+    while data := connection.recv(65536):
+        sink.write(data)
+thread.join()
 """
 
 

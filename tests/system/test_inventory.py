@@ -12,18 +12,9 @@ from lab import cloud
 from lab.agent import Agent
 from lab.cloud import Cloud
 from lab.processes import run, wait_until
-from lab.vm import Vm
 from scene import Scene
 
 HYPERVISORS = 2
-
-
-def pair(scene: Scene) -> tuple[Vm, Vm]:
-    scene.segment("blue", 77)
-    a = scene.vm("a", "blue", "hv1")
-    b = scene.vm("b", "blue", "hv2")
-    scene.connect(a, b)
-    return a, b
 
 
 def only_hv1(scene: Scene) -> Agent:
@@ -44,7 +35,7 @@ def complaints(agent: Agent, offset: int) -> list[str]:
 
 def test_bad_lists(scene: Scene) -> None:
     """Each is told in one line, and changes nothing that works."""
-    a, b = pair(scene)
+    a, b = scene.pair()
     agent = only_hv1(scene)
     before = scene.settle("hv1")
     cases = bad_lists(scene.cloud.objects())
@@ -84,7 +75,7 @@ def one_bad_list(scene: Scene, agent: Agent, fault: dict) -> str:
 def test_bad_objects(scene: Scene) -> None:
     """Each is named once, with the member that is wrong, and left out; the
     rest of the same list works, and so does what it was before."""
-    a, b = pair(scene)
+    a, b = scene.pair()
     agent = only_hv1(scene)
     before = scene.settle("hv1")
     offset = agent.log_size()
@@ -111,7 +102,7 @@ def test_bad_objects(scene: Scene) -> None:
 
 def test_same_id_twice_in_a_list(scene: Scene) -> None:
     """Whichever stands first, b stays as it is known, and it is told."""
-    a, b = pair(scene)
+    a, b = scene.pair()
     agent = only_hv1(scene)
     before = scene.settle("hv1")
     items = scene.cloud.objects()
@@ -130,7 +121,7 @@ def test_same_id_twice_in_a_list(scene: Scene) -> None:
 
 def test_pages(scene: Scene) -> None:
     """A list of many pages is whole only with its last one."""
-    a, b = pair(scene)
+    a, b = scene.pair()
     agent = only_hv1(scene)
     scene.cloud.set_page_size(2)
     try:
@@ -159,7 +150,7 @@ def test_pages(scene: Scene) -> None:
 
 
 def test_pages_that_never_end(scene: Scene) -> None:
-    a, b = pair(scene)
+    a, b = scene.pair()
     agent = only_hv1(scene)
     before = scene.settle("hv1")
     offset = agent.log_size()
@@ -174,7 +165,7 @@ def test_pages_that_never_end(scene: Scene) -> None:
 
 def test_conditional_requests(scene: Scene) -> None:
     """R55: what has not changed is not sent again."""
-    pair(scene)
+    scene.pair()
     only_hv1(scene)
     scene.settle("hv1")
     scene.cloud.forget_requests()
@@ -187,7 +178,7 @@ def test_conditional_requests(scene: Scene) -> None:
 
 
 def test_retry_after(scene: Scene) -> None:
-    pair(scene)
+    scene.pair()
     agent = only_hv1(scene)
     scene.cloud.forget_requests()
     scene.cloud.inject(status=503, headers={"Retry-After": "3"})
@@ -202,7 +193,7 @@ def test_retry_after(scene: Scene) -> None:
 
 def test_r50_api_is_away(scene: Scene) -> None:
     """Everything goes on; afterwards it catches up by itself."""
-    a, b = pair(scene)
+    a, b = scene.pair()
     before = scene.settle("hv1")
     offset = scene.agents["hv1"].log_size()
     objects = scene.cloud.objects()
@@ -223,7 +214,7 @@ def test_r50_api_is_away(scene: Scene) -> None:
 
 def test_slow_answer(scene: Scene) -> None:
     """While an answer is awaited, everything else goes on."""
-    a, b = pair(scene)
+    a, b = scene.pair()
     agent = only_hv1(scene)
     scene.cloud.inject(pass_through=True, delay=4)
     scene.cloud.forget_requests()
@@ -239,7 +230,7 @@ def test_slow_answer(scene: Scene) -> None:
 def test_bearer_token_and_tls(scene: Scene, tmp_path: Path) -> None:
     """A second API, with TLS and a token, for hv1.  Without the right CA and
     the right token nothing is believed, and no secret is told."""
-    a, b = pair(scene)
+    a, b = scene.pair()
     agent = scene.agents["hv1"]
     before = scene.settle("hv1")
     cert, key, token = (tmp_path / name for name in ("cert", "key", "token"))
@@ -288,7 +279,7 @@ def test_bearer_token_and_tls(scene: Scene, tmp_path: Path) -> None:
 
 def test_file_inventory(scene: Scene) -> None:
     """file: holds one page, and is read again when it changes."""
-    a, b = pair(scene)
+    a, b = scene.pair()
     page = scene.lab.folder / "inventory.json"
 
     def write(version: str, *more: dict) -> None:
@@ -316,7 +307,7 @@ def test_file_inventory(scene: Scene) -> None:
 
 def test_objects_that_refer_to_what_is_not_there(scene: Scene) -> None:
     """R61: reported by name, and healed when it comes."""
-    a, b = pair(scene)
+    a, b = scene.pair()
     offset = scene.agents["hv1"].log_size()
     scene.remote("lost1", "nowhere", "hv2")
     scene.remote("lost2", "blue", "nobody")
@@ -330,11 +321,20 @@ def test_objects_that_refer_to_what_is_not_there(scene: Scene) -> None:
 
 
 def test_routers_and_the_like_are_kept_for_later(scene: Scene) -> None:
-    """Read, checked, and reported as not served yet."""
-    a, b = pair(scene)
-    offset = scene.agents["hv1"].log_size()
+    """Read, checked, and each reported as not served yet."""
+    a, b = scene.pair()
+    agent = scene.agents["hv1"]
+    offset = agent.log_size()
+    shared = {"allowed_pairs": [{"ip": "10.0.0.99"}]}
     scene.put({"kind": "router", "id": "r1", "mac": "02:00:5e:00:00:01",
-               "segments": ["blue"], "routes": []})
-    scene.agents["hv1"].wait_logged("r1", offset)
+               "segments": ["blue"], "routes": []},
+              cloud.segment("blue", 77, multicast="snoop", subnets=[
+                  {"cidr": "10.0.0.0/24", "dhcp": True}]),
+              a.endpoint(**shared), b.endpoint(**shared))
+    for words in ('router "r1": routers are', '"multicast": "snoop" is',
+                  '"dhcp" of its subnets is',
+                  'endpoint "a": address 10.0.0.99 in segment "blue" is in'):
+        line = agent.wait_logged(words, offset)
+        assert "not served by this version" in line, line
     scene.pass_lists("hv1")
     assert a.ping(b.ipv4, count=3).received == 3

@@ -104,6 +104,9 @@ def test_kept_lab_stays_until_it_is_removed(holder) -> None:
     with Lab(1, agents=False):
         assert name in lab_names()
     on = str(BASE / name / "on")
+    for arguments in ([], ["hv1"]):
+        with pytest.raises(CommandError, match=r"on WHERE COMMAND.*hv1"):
+            run([on, *arguments])
     assert "br-phy" in run([on, "hv1", "ovs-vsctl", "show"])
     listed = run([on, "cloud", "curl", "-s",
                   "http://198.51.100.1:8080/v1/objects"])
@@ -123,6 +126,9 @@ def test_demo() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert " 0 flooded" in done.stdout
     assert "\033" not in done.stdout
+    # It shows what it does.
+    assert "$ ovs-ofctl -O OpenFlow15 " in done.stdout
+    assert "goto_table:" in done.stdout and "(without br-phy" in done.stdout
     # A lab that is new may be somebody else's, who is alive then.
     assert [name for name in set(lab_names()) - before
             if not owner(BASE / name)] == []

@@ -89,11 +89,8 @@ SPOOFS: dict[str, Callable[[Vm, Vm], bytes]] = {
 
 @pytest.fixture
 def pair(scene: Scene) -> tuple[Vm, Vm]:
-    scene.segment("blue", 77, broadcast="replicate", multicast="replicate",
-                  unknown_unicast="replicate")
-    a = scene.vm("a", "blue", "hv1")
-    b = scene.vm("b", "blue", "hv2")
-    scene.connect(a, b)
+    a, b = scene.pair(broadcast="replicate", multicast="replicate",
+                      unknown_unicast="replicate")
     b.mute()        # Or its kernel would ask back, and be answered.
     return a, b
 

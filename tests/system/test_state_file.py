@@ -13,19 +13,10 @@ from pathlib import Path
 
 from lab.agent import Agent
 from lab.processes import wait_until
-from lab.vm import Vm
 from scene import Scene
 
 HYPERVISORS = 2
 SETTINGS = {"hold": "3600"}     # Deletions stay held.
-
-
-def pair(scene: Scene) -> tuple[Vm, Vm]:
-    scene.segment("blue", 77)
-    a = scene.vm("a", "blue", "hv1")
-    b = scene.vm("b", "blue", "hv2")
-    scene.connect(a, b)
-    return a, b
 
 
 def state_file(agent: Agent) -> Path:
@@ -71,7 +62,7 @@ def forget(scene: Scene) -> None:
 def test_r50_api_down_at_boot(scene: Scene) -> None:
     """The agents are ended right after the last change, by SIGTERM: it is in
     the file all the same."""
-    a, b = pair(scene)
+    a, b = scene.pair()
     agents = list(scene.agents.values())
     before = {name: len(scene.settle(name).splitlines()) for name in scene.hv}
     offset = agents[0].log_size()
@@ -106,7 +97,7 @@ def test_r50_api_down_at_boot(scene: Scene) -> None:
 
 def test_r50_api_silent_at_boot(scene: Scene) -> None:
     """It takes the connection and says nothing; the agents were killed."""
-    a, b = pair(scene)
+    a, b = scene.pair()
     agents = list(scene.agents.values())
     for agent in agents:
         wait_saved(agent)
@@ -152,7 +143,7 @@ def test_old_file_harms_nobody(scene: Scene) -> None:
 
 def test_deletions_are_held_at_start(scene: Scene) -> None:
     """An API that comes up empty does not delete what the file knows."""
-    a, b = pair(scene)
+    a, b = scene.pair()
     agent = scene.agents["hv1"]
     items = scene.cloud.objects()
     agent.stop()
@@ -172,7 +163,7 @@ def test_deletions_are_held_at_start(scene: Scene) -> None:
 
 def test_file_can_be_read(scene: Scene) -> None:
     """By people, by any JSON tool, and by vtepd as an inventory."""
-    a, b = pair(scene)
+    a, b = scene.pair()
     agent = scene.agents["hv1"]
     wait_saved(agent)
     path = state_file(agent)
@@ -209,7 +200,7 @@ def trouble(agent: Agent, offset: int) -> list[str]:
 
 def test_bad_files(scene: Scene) -> None:
     """Each is told in one line and done without."""
-    a, b = pair(scene)
+    a, b = scene.pair()
     agent = scene.agents["hv1"]
     wait_saved(agent)
     agent.stop()
@@ -249,7 +240,7 @@ def test_bad_files(scene: Scene) -> None:
 
 
 def test_nowhere_to_write(scene: Scene) -> None:
-    a, b = pair(scene)
+    a, b = scene.pair()
     agent = scene.agents["hv1"]
     agent.stop()
     offset = agent.log_size()

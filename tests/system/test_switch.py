@@ -9,18 +9,9 @@ import re
 from lab import cloud
 from lab.agent import Agent
 from lab.processes import wait_until
-from lab.vm import Vm
 from scene import Scene, arrived, echo
 
 HYPERVISORS = 2
-
-
-def pair(scene: Scene) -> tuple[Vm, Vm]:
-    scene.segment("blue", 77)
-    a = scene.vm("a", "blue", "hv1")
-    b = scene.vm("b", "blue", "hv2")
-    scene.connect(a, b)
-    return a, b
 
 
 def test_bridge_is_made_and_secure(scene: Scene) -> None:
@@ -52,7 +43,7 @@ def test_foreign_ports_are_left_alone(scene: Scene) -> None:
 
     before = theirs()
     assert len(before) == 3
-    a, b = pair(scene)
+    a, b = scene.pair()
     scene.delete("endpoint", "b")
     scene.wait_peers("hv1")
     scene.agents["hv1"].restart()
@@ -64,7 +55,7 @@ def test_foreign_ports_are_left_alone(scene: Scene) -> None:
 
 def test_r12_two_owners_on_one_switch(scene: Scene) -> None:
     """Each touches its own rows only, and the other's tunnels live on."""
-    a, b = pair(scene)
+    a, b = scene.pair()
     hv1 = scene.hv["hv1"]
     address = "192.0.2.121"
     hv1.add_address(address)
@@ -116,7 +107,7 @@ def ours(scene: Scene, bridge: str) -> list[str]:
 def test_r13_bridge_is_renamed(scene: Scene) -> None:
     """The setting changes while vtepd runs and the VMs' ports move: tunnels
     and flows move too, nothing is left on the old bridge."""
-    a, b = pair(scene)
+    a, b = scene.pair()
     hv1 = scene.hv["hv1"]
     scene.settings(scene.agents["hv1"], bridge="br-new")
     wait_until(lambda: hv1.vsctl("br-exists", "br-new") == "",
@@ -141,7 +132,7 @@ def test_r13_bridge_is_renamed(scene: Scene) -> None:
 
 def test_r13_old_bridge_with_a_foreign_port_stays(scene: Scene) -> None:
     """Without tunnels, and without flows of vtepd."""
-    a, b = pair(scene)
+    a, b = scene.pair()
     hv1 = scene.hv["hv1"]
     hv1.vsctl("add-port", "br-int", "foreign", "--", "set", "interface",
               "foreign", "type=internal")
@@ -156,6 +147,7 @@ def test_r13_old_bridge_with_a_foreign_port_stays(scene: Scene) -> None:
     wait_until(lambda: hv1.flows(), "no flow of vtepd on br-int",
                until=lambda flows: not [line for line in flows
                                         if "cookie=0x76746570" in line])
+    assert hv1.groups() == [] and hv1.table_names() == []
     hv1.vsctl("del-port", "foreign")
     scene.settings(scene.agents["hv1"], bridge="br-int")
     a.unplug()
@@ -166,7 +158,7 @@ def test_r13_old_bridge_with_a_foreign_port_stays(scene: Scene) -> None:
 def test_r29_port_gets_its_number_late(scene: Scene) -> None:
     """The Interface row is there before the device is: no OpenFlow port, and
     no failure; it is served as soon as there is one."""
-    a, b = pair(scene)
+    a, b = scene.pair()
     hv2 = scene.hv["hv2"]
     late = scene.vm("late", "blue", "hv2", plug=False)
     late.add_port(hv2)
@@ -184,7 +176,7 @@ def test_r29_port_gets_its_number_late(scene: Scene) -> None:
 def test_r30_port_number_changes(scene: Scene) -> None:
     """Flows follow at once, port security too, and nothing is left on the
     old number."""
-    a, b = pair(scene)
+    a, b = scene.pair()
     hv1 = scene.hv["hv1"]
     old = hv1.ofport(a.port)
     for number in (301, 302):
@@ -203,7 +195,7 @@ def test_r30_port_number_changes(scene: Scene) -> None:
 
 
 def test_r30_two_ports_swap_numbers(scene: Scene) -> None:
-    a, b = pair(scene)
+    a, b = scene.pair()
     c = scene.vm("c", "blue", "hv1")
     scene.connect(a, b, c)
     hv1 = scene.hv["hv1"]
@@ -220,7 +212,7 @@ def test_r30_two_ports_swap_numbers(scene: Scene) -> None:
 def test_plugged_twice(scene: Scene) -> None:
     """Two ports with one endpoint's id: reported, one serves it; the other
     takes over when the first goes."""
-    a, b = pair(scene)
+    a, b = scene.pair()
     hv1 = scene.hv["hv1"]
     offset = scene.agents["hv1"].log_size()
     hv1.vsctl("add-port", "br-int", "zz-twin", "--", "set", "interface",
@@ -244,7 +236,7 @@ def test_plugged_twice(scene: Scene) -> None:
 def test_r46_what_went_while_vtepd_was_down(scene: Scene) -> None:
     """Ports, groups and flows of what is gone meanwhile are removed at the
     next start; the rest is not touched."""
-    a, b = pair(scene)
+    a, b = scene.pair()
     before = scene.settle("hv1")
     c = scene.vm("c", "blue", "hv1", port_security=False)
     scene.segment("red", 78, broadcast="replicate",
@@ -267,7 +259,7 @@ def test_r46_what_went_while_vtepd_was_down(scene: Scene) -> None:
 
 def test_r71_switch_without_vtepd(scene: Scene) -> None:
     """Without vtepd the switch goes on as it is, and floods nothing."""
-    a, b = pair(scene)
+    a, b = scene.pair()
     scene.agents["hv1"].stop()
     try:
         assert a.ping(b.ipv4, count=10).received == 10

@@ -9,20 +9,11 @@ import time
 from lab import cloud
 from lab.ovsdb import OvsdbConnection
 from lab.processes import wait_until
-from lab.vm import Vm
 from scene import Scene
 
 HYPERVISORS = 3
 
 ALT_PORT = 8472
-
-
-def pair(scene: Scene, **members: object) -> tuple[Vm, Vm]:
-    scene.segment("blue", 77, **members)
-    a = scene.vm("a", "blue", "hv1")
-    b = scene.vm("b", "blue", "hv2")
-    scene.connect(a, b)
-    return a, b
 
 
 def uuids(rows: list[dict]) -> set[str]:
@@ -31,7 +22,7 @@ def uuids(rows: list[dict]) -> set[str]:
 
 def test_r01_removed_host(scene: Scene) -> None:
     """Its port, group and flows go; those of others stay as they are."""
-    a, b = pair(scene)
+    a, b = scene.pair()
     scene.wait_peers("hv1", "hv2")
     before = scene.settle("hv1")
     scene.cloud.put(cloud.host("gone", "192.0.2.77"))
@@ -52,7 +43,7 @@ def test_r01_removed_host(scene: Scene) -> None:
 
 def test_r02_host_comes_back_under_a_new_id(scene: Scene) -> None:
     """One port, re-tagged: the very same row."""
-    pair(scene)
+    scene.pair()
     scene.cloud.put(cloud.host("old", "192.0.2.77"))
     scene.remote("x", "blue", "old")
     scene.lab.resync()
@@ -66,7 +57,7 @@ def test_r02_host_comes_back_under_a_new_id(scene: Scene) -> None:
 
 def test_r02_new_id_while_the_old_one_stays_for_a_moment(scene: Scene
                                                          ) -> None:
-    pair(scene)
+    scene.pair()
     scene.cloud.put(cloud.host("old", "192.0.2.77"))
     scene.remote("x", "blue", "old")
     scene.lab.resync()
@@ -80,7 +71,7 @@ def test_r02_new_id_while_the_old_one_stays_for_a_moment(scene: Scene
 def test_r03_host_address_changes(scene: Scene) -> None:
     """Make before break: traffic goes on, and in the end there is one port
     with the new address."""
-    a, b = pair(scene)
+    a, b = scene.pair()
     hv2 = scene.hv["hv2"]
     old, new = hv2.ipv4, "192.0.2.102"
     hv2.add_address(new)
@@ -114,7 +105,7 @@ def test_r03_host_address_changes(scene: Scene) -> None:
 def test_changed_in_place_make_before_break(scene: Scene) -> None:
     """One end changes its key mode, which the wire does not show: the new
     port is made before the old one goes, with no gap to speak of."""
-    a, b = pair(scene)
+    a, b = scene.pair()
     hv1 = scene.hv["hv1"]
     with a.pinging(b.ipv4, interval=0.005) as finish, \
             contextlib.closing(OvsdbConnection(hv1.folder / "db.sock")) as db:
@@ -167,7 +158,7 @@ def test_r15_names_are_short_and_stable(scene: Scene) -> None:
 def test_r16_both_ends_choose_alike(scene: Scene) -> None:
     """Also while one end changes what it offers.  hv1's id is the lower:
     its order of preference counts."""
-    a, b = pair(scene)
+    a, b = scene.pair()
     hv1, hv2 = scene.hv["hv1"], scene.hv["hv2"]
     for offer1, offer2, wanted in (
             ("vxlan gre", "gre vxlan", "vxlan"),
@@ -192,7 +183,7 @@ def test_r16_both_ends_choose_alike(scene: Scene) -> None:
 
 
 def test_no_common_encapsulation_is_reported(scene: Scene) -> None:
-    a, b = pair(scene)
+    a, b = scene.pair()
     offset = scene.agents["hv1"].log_size()
     scene.put(cloud.host("hv1", scene.hv["hv1"].addresses, "vxlan"),
               cloud.host("hv2", scene.hv["hv2"].addresses, "gre"))
@@ -204,7 +195,7 @@ def test_no_common_encapsulation_is_reported(scene: Scene) -> None:
 
 
 def test_r17_tunnels_only_to_hosts_that_share_a_segment(scene: Scene) -> None:
-    a, b = pair(scene)
+    a, b = scene.pair()
     scene.segment("red", 78)
     red = scene.vm("r", "red", "hv3")
     scene.ready()
@@ -268,7 +259,7 @@ def test_linger(scene: Scene) -> None:
     """A tunnel outlives its last need by so many seconds, and is the same
     port if it is needed again meanwhile."""
     scene.settings(linger="3")
-    a, b = pair(scene)
+    a, b = scene.pair()
     rows = scene.wait_peers("hv1", "hv2")
     b_object = b.endpoint()
     scene.delete("endpoint", "b")
@@ -286,7 +277,7 @@ def test_linger(scene: Scene) -> None:
 
 def test_r26_udp_port_changes(scene: Scene) -> None:
     """Another UDP port (R24), and back, while VMs talk."""
-    a, b = pair(scene, encap="vxlan")
+    a, b = scene.pair(encap="vxlan")
     for port in (ALT_PORT, None):
         scene.put(*(cloud.host(name, scene.hv[name].addresses, "vxlan",
                                port=port) for name in ("hv1", "hv2")))
@@ -304,7 +295,7 @@ def test_r26_udp_port_changes(scene: Scene) -> None:
 
 def test_r41_restart_changes_nothing(scene: Scene) -> None:
     """R10 too: what is ours is adopted, row for row and flow for flow."""
-    a, b = pair(scene)
+    a, b = scene.pair()
     before = scene.settle("hv1")
     with a.pinging(b.ipv4) as finish:
         scene.agents["hv1"].restart()

@@ -422,6 +422,64 @@ test_values(void **state OVS_UNUSED)
     }
 }
 
+/* A daemon changes to the root folder. */
+static void
+test_files_are_found_from_where_vtepd_was_started(void **state)
+{
+    static const enum setting ids[] = {
+        SETTING_API_TOKEN_FILE, SETTING_API_CA, SETTING_API_CERT,
+        SETTING_API_KEY, SETTING_STATE_DIR,
+    };
+    struct fixture *f = *state;
+    char *expected = abs_file_name(NULL, "some/file");
+
+    assert_int_equal(expected[0], '/');
+    for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
+        set_option(f, ids[i], "some/file");
+        update(f);
+        assert_value(f, ids[i], expected, ORIGIN_COMMAND_LINE);
+    }
+    free(expected);
+
+    set_option(f, SETTING_BRIDGE, "br");
+    set_option(f, SETTING_DATAPATH_TYPE, "netdev");
+    update(f);
+    assert_value(f, SETTING_BRIDGE, "br", ORIGIN_COMMAND_LINE);
+    assert_value(f, SETTING_DATAPATH_TYPE, "netdev", ORIGIN_COMMAND_LINE);
+}
+
+/* The part at fault is named, and nothing is said twice. */
+static void
+test_refusals_name_the_part(void **state)
+{
+    static const struct {
+        enum setting id;
+        const char *value;
+        const char *error;
+    } cases[] = {
+        { SETTING_ENCAP_TYPE, "foo",
+          "--encap-type: \"foo\" is not one of vxlan, gre, geneve" },
+        { SETTING_ENCAP_TYPE, "gre,foo",
+          "--encap-type: \"gre,foo\" has \"foo\", which is not one of "
+          "vxlan, gre, geneve" },
+        { SETTING_ENCAP_IP, "hv1",
+          "--encap-ip: \"hv1\" is not an IPv4 or IPv6 address" },
+        { SETTING_ENCAP_IP, "192.0.2.1,::",
+          "--encap-ip: \"192.0.2.1,::\" has \"::\", which is not a unicast "
+          "address" },
+    };
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        char *error = config_set_option(&f->config, cases[i].id,
+                                        cases[i].value);
+
+        assert_non_null(error);
+        assert_string_equal(error, cases[i].error);
+        free(error);
+    }
+}
+
 static void
 test_encap_ips(void **state)
 {
@@ -521,6 +579,8 @@ main(void)
         TEST(test_refused_value_among_others),
         TEST(test_refused_at_start_is_default),
         cmocka_unit_test(test_values),
+        TEST(test_files_are_found_from_where_vtepd_was_started),
+        TEST(test_refusals_name_the_part),
         TEST(test_encap_ips),
         TEST(test_encap_types),
         TEST(test_no_secrets_in_external_ids),

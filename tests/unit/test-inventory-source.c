@@ -461,6 +461,25 @@ test_retry_after(void **state OVS_UNUSED)
     inventory_source_destroy(source);
 }
 
+static void
+test_page_at_fault_is_named(void **state OVS_UNUSED)
+{
+    static const char *const pages[] = {
+        PAGE "{\"version\":\"7\",\"items\":[],\"next\":\"a\"}",
+        PAGE "{\"version\":\"7\",\"items\":[],\"next\":\"a\"}",
+    };
+    struct inventory_source *source = create(server_url, NULL);
+    struct inventory_source_status status;
+
+    set_answers(pages, ARRAY_SIZE(pages));
+    run_until(source, "abort");
+    inventory_source_get_status(source, &status);
+    assert_string_equal(status.error,
+                        "page 2: \"next\" leads back to an earlier page");
+    inventory_source_status_destroy(&status);
+    inventory_source_destroy(source);
+}
+
 /* A page with more headers, or a larger body, than anyone needs. */
 static void
 test_too_large(void **state OVS_UNUSED)
@@ -734,6 +753,7 @@ main(void)
         cmocka_unit_test(test_list_now_while_listing),
         cmocka_unit_test(test_redirect),
         cmocka_unit_test(test_failures),
+        cmocka_unit_test(test_page_at_fault_is_named),
         cmocka_unit_test(test_retry_after),
         cmocka_unit_test(test_too_large),
         cmocka_unit_test(test_bounded_pass),

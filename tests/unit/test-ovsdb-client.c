@@ -1058,11 +1058,11 @@ test_installed_marks(void **state)
                         "");
 }
 
-/* The name of table 'id' of br-int, or "". */
+/* The name of table 'id' of a bridge, or "". */
 static const char *
-table_name(const struct fixture *f, int64_t id)
+table_name_on(const struct fixture *f, const char *bridge, int64_t id)
 {
-    const struct ovsrec_bridge *row = bridge_row(f, "br-int");
+    const struct ovsrec_bridge *row = bridge_row(f, bridge);
 
     for (size_t i = 0; row && i < row->n_flow_tables; i++) {
         if (row->key_flow_tables[i] == id) {
@@ -1071,6 +1071,42 @@ table_name(const struct fixture *f, int64_t id)
         }
     }
     return "";
+}
+
+static const char *
+table_name(const struct fixture *f, int64_t id)
+{
+    return table_name_on(f, "br-int", id);
+}
+
+/* On a bridge that stays: somebody else's, or one with somebody's port. */
+static void
+test_table_names_leave_a_bridge_that_is_left(void **state)
+{
+    static const struct ovsdb_table_name names[] = {
+        { 0, "classify" }, { 10, "port_security" },
+    };
+    struct fixture *f = *state;
+
+    ovsdb_sandbox_vsctl(
+        &f->sandbox, "add-br br-int -- --id=@t create flow_table name=theirs "
+        "-- set bridge br-int flow_tables:10=@t");
+    configure(f, "br-int");
+    ovsdb_client_set_table_names(f->client, names, ARRAY_SIZE(names));
+    UNTIL(f, !strcmp(table_name(f, 0), "classify"));
+    configure(f, "br2");
+    UNTIL(f, !strcmp(table_name_on(f, "br2", 10), "port_security"));
+    UNTIL(f, !strcmp(table_name(f, 0), ""));
+    assert_string_equal(table_name(f, 10), "theirs");
+
+    ovsdb_sandbox_vsctl(&f->sandbox, "add-port br2 tap1");
+    configure(f, "br-int");
+    UNTIL(f, !strcmp(table_name(f, 0), "classify"));
+    UNTIL(f, !strcmp(table_name_on(f, "br2", 10), ""));
+    settle(f);
+    assert_non_null(bridge_row(f, "br2"));
+    assert_string_equal(table_name_on(f, "br2", 0), "");
+    assert_string_equal(table_name(f, 10), "theirs");
 }
 
 static void
@@ -1626,6 +1662,7 @@ main(int argc OVS_UNUSED, char *argv[])
         TEST(test_bad_iface_ids),
         TEST(test_installed_marks),
         TEST(test_table_names),
+        TEST(test_table_names_leave_a_bridge_that_is_left),
         TEST(test_settings),
         TEST(test_reconnect_is_no_news),
         TEST(test_reconnect_tells_differences),

@@ -133,6 +133,7 @@ test_rule_3_cursor_loop(void **state OVS_UNUSED)
     check_page(&chain, "7", "a", PAGE_CHAIN_NEXT, NULL);
     check_page(&chain, "7", "b", PAGE_CHAIN_NEXT, NULL);
     check_page(&chain, "7", "a", PAGE_CHAIN_FAILED, "earlier page");
+    assert_int_equal(chain.n_pages, 2);     /* The third is at fault. */
 
     /* Another list may use the same cursors. */
     page_chain_begin(&chain, false);

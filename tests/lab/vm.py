@@ -98,6 +98,7 @@ class Vm:
         self.port = f"tap-{name}"[:15]      # On the hypervisor.
         self.hypervisor: Hypervisor | None = None
         self._end_at: Hypervisor | None = None
+        self._n_daemons = 0
 
     @property
     def ipv4(self) -> str:
@@ -190,8 +191,9 @@ class Vm:
 
     def daemon(self, *argv: str) -> Daemon:
         """A program that runs on in the VM, its output in a file."""
-        output = self.folder / f"{self.name}-{Path(argv[0]).name}.out"
-        output.unlink(missing_ok=True)
+        self._n_daemons += 1
+        output = self.folder / (f"{self.name}-{Path(argv[0]).name}"
+                                f"-{self._n_daemons}.out")
         return self.namespace.daemon(f"{argv[0]} in {self.name}", argv, output)
 
     def ping(self, target: str, count: int = 1, interval: float = 0.01,

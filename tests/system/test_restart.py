@@ -89,7 +89,7 @@ def test_r38_everything_is_compared_after_a_reconnect(scene: Scene) -> None:
     hv1.vsctl("clear", "bridge", "br-int", "flow_tables")
     assert scene.state("hv1") != before
     hv1.appctl("ovs-vswitchd", "bridge/reconnect", "br-int")
-    agent.wait_logged("reading flows and groups", offset)
+    agent.wait_logged("connected with OpenFlow15; reading flows", offset)
     scene.wait_state("hv1", before)
     assert a.ping(b.ipv4, count=5).received == 5
 

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "core/inventory.h"
+#include "core/inventory-private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "hash.h"
+#include "packets.h"
+#include "util.h"
+
+/* What standing an object has among the others: the rules of inventory.h. */
+
+static uint32_t
+hash_in_segment(const struct segment_node *segment, uint32_t hash)
+{
+    return hash_2words(hash_pointer(segment, 0), hash);
+}
+
+uint32_t
+inventory_mac_hash(const struct segment_node *segment,
+                   const struct eth_addr mac)
+{
+    return hash_in_segment(segment, hash_mac(mac, 0, 0));
+}
+
+uint32_t
+inventory_claim_hash(const struct segment_node *segment,
+                     const struct in6_addr *ip)
+{
+    return hash_in_segment(segment, hash_bytes(ip, sizeof *ip, 0));
+}
+
+uint32_t
+inventory_address_hash(const struct in6_addr *ip)
+{
+    return hash_bytes(ip, sizeof *ip, 0);
+}
+
+bool
+inventory_address_is_served(const struct inventory *inv,
+                            const struct host_address *address,
+                            const struct host_node **by)
+{
+    const struct host_node *winner = address->host;
+    const struct host_address *other;
+
+    HMAP_FOR_EACH_WITH_HASH (other, node,
+                             inventory_address_hash(&address->tunnel.ip),
+                             &inv->addresses) {
+        if (ipv6_addr_equals(&other->tunnel.ip, &address->tunnel.ip)
+            && strcmp(other->host->id, winner->id) < 0) {
+            winner = other->host;
+        }
+    }
+    *by = winner;
+    return winner == address->host;
+}
+
+/* Could packets of the two segments, which have one VNI, be taken for each
+ * other's?  Not if they are forced to different encapsulations. */
+static bool
+segments_could_meet(const struct segment_node *a, const struct segment_node *b)
+{
+    return a->object.encap == ENCAP_NONE || b->object.encap == ENCAP_NONE
+           || a->object.encap == b->object.encap;
+}
+
+static int
+compare_segment_ids(const void *a_, const void *b_)
+{
+    const struct segment_node *const *a = a_;
+    const struct segment_node *const *b = b_;
+
+    return strcmp((*a)->id, (*b)->id);
+}
+
+enum segment_standing
+inventory_segment_standing(const struct inventory *inv,
+                           const struct segment_node *segment,
+                           const struct segment_node **by)
+{
+    const struct segment_node *other;
+    uint32_t hash = hash_int(segment->object.vni, 0);
+    size_t n = 0;
+
+    *by = NULL;
+    if (!segment->known) {
+        return SEGMENT_UNKNOWN;
+    }
+    HMAP_FOR_EACH_WITH_HASH (other, vni_node, hash, &inv->vnis) {
+        n += other->object.vni == segment->object.vni;
+    }
+    if (n == 1) {
+        return SEGMENT_SERVED;
+    }
+
+    /* In the order of ids, each is served that meets none served before. */
+    const struct segment_node **rivals = xmalloc(n * sizeof *rivals);
+    size_t n_served = 0;
+
+    n = 0;
+    HMAP_FOR_EACH_WITH_HASH (other, vni_node, hash, &inv->vnis) {
+        if (other->object.vni == segment->object.vni) {
+            rivals[n++] = other;
+        }
+    }
+    qsort(rivals, n, sizeof *rivals, compare_segment_ids);
+    for (size_t i = 0; i < n; i++) {
+        const struct segment_node *met = NULL;
+
+        for (size_t j = 0; j < n_served && !met; j++) {
+            met = segments_could_meet(rivals[i], rivals[j]) ? rivals[j] : NULL;
+        }
+        if (rivals[i] == segment) {
+            *by = met;
+            break;
+        }
+        if (!met) {
+            rivals[n_served++] = rivals[i];
+        }
+    }
+    free(rivals);
+    return *by ? SEGMENT_VNI_TAKEN : SEGMENT_SERVED;
+}
+
+/* All of an endpoint's standing but rule 3. */
+static enum endpoint_standing
+endpoint_references(const struct inventory *inv, const struct endpoint *e)
+{
+    const struct segment_node *by;
+
+    switch (inventory_segment_standing(inv, e->segment, &by)) {
+    case SEGMENT_SERVED:
+        return e->host->known || e->host->self ? ENDPOINT_SERVED
+                                               : ENDPOINT_UNKNOWN_HOST;
+    case SEGMENT_VNI_TAKEN:
+        return ENDPOINT_SEGMENT_REFUSED;
+    case SEGMENT_UNKNOWN:
+    default:
+        return ENDPOINT_UNKNOWN_SEGMENT;
+    }
+}
+
+enum endpoint_standing
+inventory_endpoint_standing(const struct inventory *inv,
+                            const struct endpoint *e,
+                            const struct endpoint **by)
+{
+    enum endpoint_standing standing = endpoint_references(inv, e);
+    const struct endpoint *other;
+
+    *by = NULL;
+    if (standing != ENDPOINT_SERVED) {
+        return standing;
+    }
+    HMAP_FOR_EACH_WITH_HASH (other, mac_node,
+                             inventory_mac_hash(e->segment, e->mac),
+                             &inv->macs) {
+        if (other != e && other->segment == e->segment
+            && eth_addr_equals(other->mac, e->mac)
+            && strcmp(other->node->id, e->node->id) < 0
+            && (!*by || strcmp(other->node->id, (*by)->node->id) < 0)
+            && endpoint_references(inv, other) == ENDPOINT_SERVED) {
+            *by = other;
+        }
+    }
+    return *by ? ENDPOINT_MAC_TAKEN : ENDPOINT_SERVED;
+}
+
+static bool
+endpoint_is_served(const struct inventory *inv, const struct endpoint *e)
+{
+    const struct endpoint *by;
+
+    return inventory_endpoint_standing(inv, e, &by) == ENDPOINT_SERVED;
+}
+
+/* Rule 4: does 'a' go before 'b'? */
+static bool
+claim_precedes(const struct claim *a, const struct claim *b)
+{
+    if (a->kind != b->kind) {
+        return a->kind < b->kind;
+    }
+    int cmp = strcmp(a->endpoint->node->id, b->endpoint->node->id);
+    return cmp ? cmp < 0 : eth_addr_compare_3way(a->mac, b->mac) < 0;
+}
+
+enum claim_standing
+inventory_claim_standing(const struct inventory *inv, const struct claim *c,
+                         const struct endpoint **by)
+{
+    const struct claim *other, *best = c;
+    bool shared = false;
+
+    *by = NULL;
+    if (c->plen != 128) {
+        return CLAIM_PREFIX;
+    }
+    HMAP_FOR_EACH_WITH_HASH (other, node,
+                             inventory_claim_hash(c->endpoint->segment,
+                                                  &c->ip),
+                             &inv->claims) {
+        if (other == c || other->endpoint->segment != c->endpoint->segment
+            || !ipv6_addr_equals(&other->ip, &c->ip)
+            || !endpoint_is_served(inv, other->endpoint)) {
+            continue;
+        }
+        if (other->endpoint != c->endpoint && other->kind == CLAIM_PAIR) {
+            shared = true;
+        }
+        if (claim_precedes(other, best)) {
+            best = other;
+        }
+    }
+    if (best->kind == CLAIM_PAIR && shared) {
+        return CLAIM_SHARED;
+    }
+    if (best != c) {
+        *by = best->endpoint;
+        return CLAIM_TAKEN;
+    }
+    return CLAIM_HELD;
+}
+
+bool
+inventory_pair_mac_is_held(const struct inventory *inv,
+                           const struct pair_mac *pm)
+{
+    const struct segment_node *segment = pm->endpoint->segment;
+    uint32_t hash = inventory_mac_hash(segment, pm->mac);
+    const struct endpoint *e;
+    const struct pair_mac *other;
+
+    HMAP_FOR_EACH_WITH_HASH (e, mac_node, hash, &inv->macs) {
+        if (e->segment == segment && eth_addr_equals(e->mac, pm->mac)
+            && endpoint_is_served(inv, e)) {
+            return false;
+        }
+    }
+    HMAP_FOR_EACH_WITH_HASH (other, node, hash, &inv->pair_macs) {
+        if (other->endpoint != pm->endpoint
+            && other->endpoint->segment == segment
+            && eth_addr_equals(other->mac, pm->mac)
+            && endpoint_is_served(inv, other->endpoint)) {
+            return false;
+        }
+    }
+    return true;
+}

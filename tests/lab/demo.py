@@ -192,8 +192,8 @@ class Demo:
         self.term.tell(
             f"blue2 went from hv2 to hv3 while blue1 pinged it every 10 ms:"
             f" {took} from unplugging it until it answered again,"
-            f" {result.lost} of {result.sent} pings lost, most of them while it"
-            " was not plugged in anywhere.")
+            f" {result.lost} of {result.sent} pings lost, most of them while"
+            " it was not plugged in anywhere.")
         for other in (self.blue[0], self.blue[2]):
             self.ping(other, vm)
 

@@ -194,6 +194,7 @@ class Vm:
         self._n_daemons += 1
         output = self.folder / (f"{self.name}-{Path(argv[0]).name}"
                                 f"-{self._n_daemons}.out")
+        output.unlink(missing_ok=True)      # Of an earlier VM of that name.
         return self.namespace.daemon(f"{argv[0]} in {self.name}", argv, output)
 
     def ping(self, target: str, count: int = 1, interval: float = 0.01,
@@ -216,18 +217,27 @@ class Vm:
     def pinging(self, target: str, interval: float = 0.01
                 ) -> Iterator[Callable[[], PingResult]]:
         """Pings all the time; the function that 'with' gives ends it and
-        says how it went.  Requests of the last tenth of a second that have no
-        answer do not count: it may have been on its way."""
+        says how it went.  It first waits until requests sent afterwards are
+        answered, so that none that is only late counts as lost."""
         daemon = self.daemon("ping", "-n", "-i", str(interval), target)
 
+        def answered() -> set[int]:
+            return set(map(int, re.findall(r"bytes from .*icmp_seq=(\d+)",
+                                           daemon.said())))
+
         def finish() -> PingResult:
+            mark = max(answered(), default=0) + 1 + int(0.3 / interval)
+            with contextlib.suppress(TimeoutError):
+                wait_until(lambda: max(answered(), default=0),
+                           "pings are answered", 5,
+                           until=lambda last: last >= mark)
+            seen = answered()
             daemon.stop(signal.SIGINT)
-            text = daemon.said()
-            result = PingResult.parse(text)
-            answered = re.findall(r"bytes from .*icmp_seq=(\d+)", text)
-            last = max(map(int, answered), default=0)
-            on_its_way = min(result.sent - last, 1 + int(0.1 / interval))
-            return replace(result, sent=result.sent - on_its_way)
+            result = PingResult.parse(daemon.said())
+            last = max(seen, default=0)
+            if last < mark:
+                return result       # Nothing comes through any more.
+            return replace(result, sent=last, received=len(seen))
 
         daemon.wait_ready(lambda: "icmp_seq=" in daemon.said())
         try:

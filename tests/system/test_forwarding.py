@@ -34,12 +34,16 @@ def test_pings_between_three_hosts(scene: Scene, encap: str, key: str,
     vms = [scene.vm(f"a{n}", "blue", f"hv{n}") for n in (1, 2, 3)]
     scene.connect(*vms)
 
-    with scene.lab.capture() as wire:
-        for source, target in itertools.permutations(vms, 2):
-            for address in target.ips:
-                result = source.ping(address, count=3)
-                assert (result.received, result.duplicates) == (3, 0), \
-                    f"{source.name} pings {address}: {result}"
+    for _ in range(3):      # A busy machine may lose a packet; not each time.
+        with scene.lab.capture() as wire:
+            results = {(source.name, address): source.ping(address, count=3)
+                       for source, target in itertools.permutations(vms, 2)
+                       for address in target.ips}
+        bad = {who: result for who, result in results.items()
+               if (result.received, result.duplicates) != (3, 0)}
+        if not bad:
+            break
+    assert not bad
     # 6 pairs, 2 families, 3 requests and as many replies, and nothing else:
     # ARP and ND stay at home.
     packets = wire.encapsulated()

@@ -136,7 +136,9 @@ def test_r36_switch_hangs_or_is_dead(scene: Scene) -> None:
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
 def test_database_restarted(scene: Scene, how: signal.Signals) -> None:
-    """No flow changes, no row is written, no packet is lost."""
+    """No flow changes, no row is written.  (Whether packets pass meanwhile is
+    not vtepd's affair: the main thread of ovs-vswitchd, which the user space
+    switch works in, waits for the database.)"""
     a, b, c = three(scene)
     hv1, agent = scene.hv["hv1"], scene.agents["hv1"]
     before = scene.settle("hv1")
@@ -144,18 +146,19 @@ def test_database_restarted(scene: Scene, how: signal.Signals) -> None:
     def n_transactions() -> int:
         return (hv1.folder / "conf.db").read_text().count('"_comment":"vtepd')
 
-    n_before = n_transactions()
-    assert n_before
+    n_before, n_packets = n_transactions(), hv1.packets("table=0")
+    assert n_before and n_packets
     offset = agent.log_size()
-    with a.pinging(b.ipv4) as finish:
-        hv1.stop_database(how)
-        answers_soon(scene)
-        hv1.start_database()
-        agent.wait_logged("db.sock: connected", offset)
-        scene.pass_lists("hv1")
-        assert scene.state("hv1") == before
-        assert n_transactions() == n_before
-        assert finish().lost == 0
+    hv1.stop_database(how)
+    answers_soon(scene)
+    hv1.start_database()
+    agent.wait_logged("db.sock: connected", offset)
+    scene.pass_lists("hv1")
+    assert scene.state("hv1") == before
+    assert n_transactions() == n_before
+    # A flow that is sent again counts from zero again.
+    assert hv1.packets("table=0") >= n_packets
+    assert a.ping(b.ipv4, count=5).received == 5
     # And it does follow the new one.
     c.unplug()
     c.plug(hv1)

@@ -254,6 +254,20 @@ overlay_report_routers(struct overlay *ov)
 
 /* Hosts. */
 
+/* A host may offer several encapsulations at one address: that is one thing to
+ * report. */
+static bool
+is_first_with_address(const struct host_node *host, size_t i)
+{
+    for (size_t j = 0; j < i; j++) {
+        if (ipv6_addr_equals(&host->addresses[j].tunnel.ip,
+                             &host->addresses[i].tunnel.ip)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 void
 overlay_report_host(struct overlay *ov, const struct host_node *host)
 {
@@ -264,11 +278,12 @@ overlay_report_host(struct overlay *ov, const struct host_node *host)
         const struct host_address *a = &host->addresses[i];
         const struct host_node *by;
 
-        if (!inventory_address_is_served(ov->inventory, a, &by)) {
-            conflicts_add(&ov->conflicts, "host \"%s\": its %s address %s "
-                          "belongs to host \"%s\", whose id is lower; not "
-                          "used", host->id, encap_to_string(a->tunnel.type),
-                          format_ip(&a->tunnel.ip, ip), by->id);
+        if (is_first_with_address(host, i)
+            && !inventory_address_is_served(ov->inventory, a, &by)) {
+            conflicts_add(&ov->conflicts, "host \"%s\": its tunnel address "
+                          "%s belongs to host \"%s\", whose id is lower; not "
+                          "used", host->id, format_ip(&a->tunnel.ip, ip),
+                          by->id);
         }
     }
     end(ov, "host", host->id);

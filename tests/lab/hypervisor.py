@@ -27,6 +27,15 @@ UPLINK = "uplink"
 SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
 
 
+def underlay_addresses(number: int) -> list[str]:
+    """Where hypervisor 'number' has its tunnels."""
+    return [f"192.0.2.{number}", f"2001:db8::{number:x}"]
+
+
+def underlay_mac(number: int) -> str:
+    return f"02:aa:00:00:00:{number:02x}"
+
+
 class Hypervisor:
     def __init__(self, name: str, number: int, namespace: Namespace,
                  folder: Path):
@@ -34,7 +43,8 @@ class Hypervisor:
         self.number = number
         self.namespace = namespace
         self.folder = folder
-        self.addresses = [f"192.0.2.{number}", f"2001:db8::{number:x}"]
+        self.addresses = underlay_addresses(number)
+        self.neighbours: list[int] = []     # Numbers of the others.
         self.management = f"198.51.100.{10 + number}"
         self.env = {f"OVS_{kind}DIR": str(folder)
                     for kind in ("RUN", "LOG", "DB", "SYSCONF")}
@@ -85,13 +95,23 @@ class Hypervisor:
         self._switch.wait_ready(pidfile.exists)
         self.vsctl("--may-exist", "add-br", UNDERLAY_BRIDGE, "--", "set",
                    "bridge", UNDERLAY_BRIDGE, "datapath_type=netdev",
-                   f"other_config:hwaddr=02:aa:00:00:00:{self.number:02x}",
+                   f"other_config:hwaddr={underlay_mac(self.number)}",
                    "--", "--may-exist", "add-port", UNDERLAY_BRIDGE, UPLINK)
         self._wait_for_link(UNDERLAY_BRIDGE)
         self.namespace.sysctl(
             f"net/ipv6/conf/{UNDERLAY_BRIDGE}/disable_ipv6", "0")
         self.namespace.ip(f"link set {UNDERLAY_BRIDGE} up",
                           *map(self._set_address, self.addresses))
+        self._know_neighbours()
+
+    def _know_neighbours(self) -> None:
+        """Tells the switch its peers' MACs.  It could ask; but it asks only
+        when it makes a datapath flow, and where one answer gets lost, all is
+        lost as long as the traffic keeps that flow alive."""
+        for number in self.neighbours:
+            for address in underlay_addresses(number):
+                self.appctl("ovs-vswitchd", "tnl/neigh/set", UNDERLAY_BRIDGE,
+                            address, underlay_mac(number))
 
     def _daemon(self, program: str, *arguments: str) -> Daemon:
         return self.namespace.daemon(

@@ -134,6 +134,8 @@ class Lab:
         folder = self.folder / name
         folder.mkdir()
         hypervisor = Hypervisor(name, number, self._namespace(name), folder)
+        hypervisor.neighbours = [other for other in range(
+            1, self._n_hypervisors + 1) if other != number]
         hypervisor.namespace.create()
         for end, bridge, other in ((UPLINK, FABRIC, self.fabric),
                                    ("mgmt", "mgmt", self.cloud_ns)):

@@ -7,6 +7,7 @@ import struct
 
 import pytest
 from lab import frames
+from lab.hypervisor import underlay_mac
 from lab.processes import wait_until
 from lab.vm import Vm
 from scene import Scene, arrived, broadcast, echo, heard
@@ -65,8 +66,8 @@ def test_forged_tunnel_packet_of_an_unknown_segment(scene: Scene, key: str
     def forged(vni: int, inner: bytes) -> bytes:
         vxlan = struct.pack("!II", 0x08000000, vni << 8) + inner
         return frames.ether(
-            f"02:aa:00:00:00:{hv2.number:02x}",
-            f"02:aa:00:00:00:{hv1.number:02x}", frames.ETH_IPV4,
+            underlay_mac(hv2.number),
+            underlay_mac(hv1.number), frames.ETH_IPV4,
             frames.ipv4(hv1.ipv4, hv2.ipv4, frames.PROTO_UDP,
                         frames.udp(hv1.ipv4, hv2.ipv4, 50000, 4789, vxlan)))
 
@@ -125,8 +126,8 @@ def test_r72_guest_sends_vxlan(scene: Scene) -> None:
         return frames.ether(dst_mac, a.mac, frames.ETH_IPV4,
                             frames.ipv4(src, dst, proto, payload))
 
-    switch_mac = f"02:aa:00:00:00:{hv2.number:02x}"
-    own_switch_mac = f"02:aa:00:00:00:{hv1.number:02x}"
+    switch_mac = underlay_mac(hv2.number)
+    own_switch_mac = underlay_mac(hv1.number)
     made_up = [guest(mac, dst, proto, payload)
                for mac, dst in ((b.mac, b.ipv4), (b.mac, hv2.ipv4),
                                 (switch_mac, hv2.ipv4),

@@ -237,7 +237,7 @@ test_r07_two_hosts_with_one_address(void **state OVS_UNUSED)
     model_check_tunnels(h, TO_HV2 " peer=hv2");
     model_check_way(h, 77, "2", TO_HV2);
     model_check_way(h, 77, "3", "nowhere");
-    model_check_conflicts(h, "host \"hv3\": its vxlan address 192.0.2.2 "
+    model_check_conflicts(h, "host \"hv3\": its tunnel address 192.0.2.2 "
                           "belongs to host \"hv2\"",
                           "host \"hv3\": no tunnel: it has no", NULL);
     for (int i = 0; i < 10; i++) {

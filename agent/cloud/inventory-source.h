@@ -65,8 +65,8 @@ struct inventory_source;
 
 /* Creates the source for 'config->url', calling 'sink' from
  * inventory_source_run() only.  Returns NULL and sets '*errorp' (to be freed
- * by the caller) if the configuration cannot work: a scheme that is not known, a
- * file that cannot be used. */
+ * by the caller) if the configuration cannot work: a scheme that is not known,
+ * a file that cannot be used. */
 struct inventory_source *inventory_source_create(
     const struct inventory_source_config *config,
     const struct inventory_sink *sink, char **errorp);

@@ -4,7 +4,8 @@
 #define VTEPD_INVENTORY_PRIVATE_H 1
 
 /* What inventory.c (lookups, queues), inventory-standing.c, inventory-change.c
- * (one object) and inventory-list.c (whole lists) share.  Nobody else includes this. */
+ * (one object) and inventory-list.c (whole lists) share.  Nobody else includes
+ * this. */
 
 #include "core/inventory.h"
 

@@ -12,11 +12,17 @@
  *
  * For each list it calls, in this order: list_begin(), then list_object() and
  * list_invalid() any number of times, then exactly one of list_end() (the list
- * is whole) and list_abort() (it is not: nothing may change because of it). */
+ * is whole) and list_abort() (it is not: nothing may change because of it).
+ * list_begin() comes before the list is asked for.
+ *
+ * Where the server can, the source also follows a watch stream (contract 3.3)
+ * from the last whole list on. */
 
 #include <stdbool.h>
 
 #include "core/objects.h"
+
+struct inventory_event;
 
 struct inventory_sink {
     void *aux;
@@ -33,6 +39,11 @@ struct inventory_sink {
 
     void (*list_end)(void *aux, const char *version);
     void (*list_abort)(void *aux);
+
+    /* A PUT, DELETE or THIN event of the watch stream; the sink may take the
+     * object and strings out of it.  Comes at any time, also within a
+     * list. */
+    void (*event)(void *aux, struct inventory_event *event);
 };
 
 /* All settings of a source.  Strings may be NULL where not set. */
@@ -47,6 +58,14 @@ struct inventory_source_config {
     bool api_insecure;
 };
 
+enum watch_state {
+    WATCH_NONE,                 /* This kind of source has none. */
+    WATCH_CLOSED,               /* Until the next whole list. */
+    WATCH_OPENING,              /* Asked for. */
+    WATCH_OPEN,                 /* Events come as they happen. */
+    WATCH_UNSUPPORTED,          /* The server has none: it is polled. */
+};
+
 /* For vtepd/status.  All times are time_msec(); 0: never. */
 struct inventory_source_status {
     bool whole;                 /* Has a whole list ever arrived? */
@@ -59,6 +78,15 @@ struct inventory_source_status {
     unsigned int n_not_modified;    /* 304, or an unchanged file. */
     unsigned int n_failures;
     unsigned int n_refused_objects; /* In the last whole list. */
+
+    /* The watch stream. */
+    enum watch_state watch;
+    long long int watch_since;  /* When it was opened. */
+    long long int watch_heard;  /* When its last line came. */
+    char *watch_version;        /* Of its last bookmark, or NULL. */
+    char *watch_error;          /* Why the last one ended, or NULL. */
+    uint64_t n_watch_events;
+    unsigned int n_watches;     /* Opened. */
 };
 
 struct inventory_source;
@@ -77,6 +105,14 @@ void inventory_source_wait(struct inventory_source *);
 
 /* Asks for a list as soon as possible, unconditionally (no If-None-Match). */
 void inventory_source_list_now(struct inventory_source *);
+
+/* Asks for a list soon, because something has changed that only a list can
+ * tell.  Any number of calls within a second lead to one list or two. */
+void inventory_source_list_soon(struct inventory_source *);
+
+/* What is known is no longer what the last list said: the next list is asked
+ * for unconditionally. */
+void inventory_source_changed(struct inventory_source *);
 
 /* Fills 'status'; free it with inventory_source_status_destroy(). */
 void inventory_source_get_status(const struct inventory_source *,

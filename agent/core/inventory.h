@@ -251,6 +251,30 @@ void inventory_list_end(struct inventory *, bool may_delete,
                         struct list_result *);
 void inventory_list_abort(struct inventory *);
 
+/* Events (contract 3.4): what one object has become, told as it happens.
+ *
+ *   1. An event older than what is known is ignored, a deletion too.
+ *   2. The revision of a deleted object is remembered for TOMBSTONE_MS,
+ *      whether an event or a list deleted it or it was never known, so that a
+ *      late event cannot revive it.  A revision of 0 says nothing about
+ *      order: it holds nothing back.
+ *   3. What an event has changed while a list is taken in, that is after the
+ *      list was asked for, that list leaves as it is.
+ *
+ * 'now' is time in ms.  inventory_put() takes ownership of 'object'. */
+#define TOMBSTONE_MS (10 * 60 * 1000)
+
+enum event_outcome {
+    EVENT_APPLIED,              /* Something has changed. */
+    EVENT_SAME,                 /* It was known already. */
+    EVENT_STALE,                /* Ignored, by rule 1 or 2. */
+};
+enum event_outcome inventory_put(struct inventory *, struct object *object,
+                                 long long int now);
+enum event_outcome inventory_delete(struct inventory *, enum object_kind,
+                                    const char *id, uint64_t revision,
+                                    long long int now);
+
 /* The number of the last whole list, 0 before the first. */
 uint32_t inventory_last_list(const struct inventory *);
 

@@ -99,6 +99,13 @@ typedef void overlay_group_cb(uint32_t group, uint32_t ofport, void *aux);
 void overlay_for_each_group(const struct overlay *, overlay_group_cb *,
                             void *aux);
 
+/* Is all that (kind, id) leads to what it should be, tunnels included: has the
+ * sink been told of it, and do the groups concerned lead to a port?  Means
+ * something only after overlay_run() has returned true.  True too for what is
+ * not known or of no use here. */
+bool overlay_is_complete(const struct overlay *, enum object_kind,
+                         const char *id);
+
 /* For reports. */
 
 struct attachments *overlay_attachments(struct overlay *);

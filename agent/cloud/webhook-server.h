@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef VTEPD_WEBHOOK_SERVER_H
+#define VTEPD_WEBHOOK_SERVER_H 1
+
+/* The listener for webhooks (contract 4), on libmicrohttpd, driven by the poll
+ * loop.
+ *
+ * Routes: POST and OPTIONS /v1/events, GET /healthz and /readyz.  Who sends
+ * events must have signed them with one of the secrets (webhook-signature.h),
+ * if there is a secret; nothing unsigned changes anything.
+ *
+ * Everything from a client is hostile until checked, and everything a client
+ * can make us keep is bounded: connections (the one that has been idle for the
+ * longest makes room), bytes of headers and bodies, time per request,
+ * requests per second, requests waiting, identifiers remembered.
+ *
+ * Does not know what events mean: hands them to a sink. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct inventory_event;
+
+struct webhook_sink {
+    void *aux;
+
+    /* Can events be taken in?  Returns NULL, or a sentence that says why
+     * not (answered with 503). */
+    const char *(*why_not)(void *aux);
+
+    /* Is everything that is known in the switch?  Returns NULL, or a
+     * sentence that says why not. */
+    const char *(*why_not_ready)(void *aux);
+
+    /* Takes in 'n' events at once; the sink may take objects and strings out
+     * of them.  If 'ticket' is not 0, the server will ask by that number
+     * whether the switch has what the events lead to.  'n' may be 0: then the
+     * question is whether it has everything that was taken in until now. */
+    void (*events)(void *aux, struct inventory_event *events, size_t n,
+                   uint64_t ticket);
+
+    /* Does the switch have it?  Asked in webhook_server_answer(). */
+    bool (*is_installed)(void *aux, uint64_t ticket);
+
+    /* The server will not ask any more. */
+    void (*forget)(void *aux, uint64_t ticket);
+};
+
+/* Strings may be NULL where not set.  Files are read again when they
+ * change. */
+struct webhook_config {
+    const char *listen;         /* "ADDR:PORT", "[IPV6]:PORT". */
+    const char *secret_file;    /* A "whsec_..." a line. */
+    const char *cert;           /* PEM; TLS if set. */
+    const char *key;            /* Its private key, PEM. */
+};
+
+struct webhook_server;
+
+/* Returns NULL, or what is wrong with 'listen', which the caller frees, e.g.
+ * "is not ADDR:PORT with an IPv4 or IPv6 address".  'is_loopback' may be
+ * NULL. */
+char *webhook_listen_check(const char *listen, bool *is_loopback);
+
+/* Begins to listen.  Returns NULL and sets '*errorp' (to be freed by the
+ * caller) if that cannot be done: the address cannot be bound, a file cannot
+ * be used, or the address is not loopback and there is no secret. */
+struct webhook_server *webhook_server_create(const struct webhook_config *,
+                                             const struct webhook_sink *,
+                                             char **errorp);
+void webhook_server_destroy(struct webhook_server *);
+
+/* Takes in requests. */
+void webhook_server_run(struct webhook_server *);
+
+/* Answers requests that wait for the switch: to be called once what was sent
+ * to the switch and what it answered is known. */
+void webhook_server_answer(struct webhook_server *);
+
+void webhook_server_wait(struct webhook_server *);
+
+/* For vtepd/status. */
+struct webhook_status {
+    const char *listen;
+    bool tls;
+    size_t n_secrets;
+    const char *error;          /* What is wrong with a file now, or NULL. */
+    size_t n_connections, n_waiting;
+    uint64_t n_requests;        /* POST /v1/events, all that were answered. */
+    uint64_t n_taken;           /* 202 and 204, without repetitions. */
+    uint64_t n_repeated;        /* webhook-id seen before. */
+    uint64_t n_unauthorized;    /* 401 */
+    uint64_t n_refused;         /* 400, 413, 415, 422 */
+    uint64_t n_too_fast;        /* 429 */
+    uint64_t n_unavailable;     /* 503 */
+    uint64_t n_evicted;         /* Connections closed to make room, or because
+                                 * they took too long. */
+    long long int last_taken;   /* time_msec(), 0: never. */
+};
+void webhook_server_get_status(const struct webhook_server *,
+                               struct webhook_status *);
+
+#endif /* webhook-server.h */

@@ -10,6 +10,7 @@
 
 #include "agent/local-address.h"
 #include "agent/settings.h"
+#include "agent/webhooks.h"
 #include "agent/wiring.h"
 #include "cloud/inventory-cache.h"
 #include "cloud/inventory-source.h"
@@ -55,6 +56,8 @@ agent_init(struct agent *agent, const struct config *config,
     agent->told_missing = N_SETTINGS;
     agent->started = time_msec();
     shash_init(&agent->served);
+    waits_init(&agent->waits);
+    agent->synced_bundle = BUNDLE_NOT_SENT;
     agent->inventory = inventory_create();
 
     struct inventory_sink cache_sink = wiring_cache_sink(agent);
@@ -78,6 +81,8 @@ agent_init(struct agent *agent, const struct config *config,
 void
 agent_destroy(struct agent *agent)
 {
+    webhooks_close(agent);
+    waits_destroy(&agent->waits);
     inventory_source_destroy(agent->source);
     inventory_cache_destroy(agent->cache);
     overlay_destroy(agent->overlay);
@@ -253,6 +258,8 @@ sync_switch(struct agent *agent)
 
         sp->bundle = BUNDLE_NOT_SENT;
     }
+    waits_unsent(&agent->waits);
+    agent->synced_bundle = BUNDLE_NOT_SENT;
     if (r.n_flows_added == r.n_flows_wanted) {
         unmark_served_ports(agent);     /* The switch was restarted. */
     }
@@ -264,9 +271,10 @@ sync_switch(struct agent *agent)
               r.n_groups_changed, r.n_groups_deleted);
 }
 
-/* Sends what the overlay told, and notes which ports wait for it. */
+/* Sends what the overlay told, and notes who waits for it.  'done': was that
+ * all that there is to tell? */
 static void
-flush_switch(struct agent *agent)
+flush_switch(struct agent *agent, bool done)
 {
     uint64_t bundle = switch_session_flush(agent->session);
     struct shash_node *node;
@@ -280,6 +288,13 @@ flush_switch(struct agent *agent)
         if (sp->bundle == BUNDLE_NOT_SENT) {
             sp->bundle = bundle;
         }
+    }
+    if (agent->synced_bundle == BUNDLE_NOT_SENT) {
+        agent->synced_bundle = bundle;
+    }
+    if (done) {
+        waits_sent(&agent->waits, agent->overlay,
+                   inventory_last_list(agent->inventory), bundle);
     }
 }
 
@@ -382,7 +397,7 @@ run_overlay(struct agent *agent)
     } else {
         poll_immediate_wake();
     }
-    flush_switch(agent);
+    flush_switch(agent, done);
     mark_installed_ports(agent);
 }
 
@@ -395,11 +410,13 @@ agent_run(struct agent *agent)
     if (agent->source && !inventory_cache_is_loading(agent->cache)) {
         inventory_source_run(agent->source);
     }
+    webhooks_run(agent);
     run_hold(agent);
     switch_session_run(agent->session);
     run_left_session(agent);
     run_switch_loss(agent);
     run_overlay(agent);
+    webhooks_answer(agent);
     ovsdb_client_commit(agent->ovsdb);
     run_address_check(agent);
 }
@@ -413,6 +430,7 @@ agent_wait(struct agent *agent)
     if (agent->source && !inventory_cache_is_loading(agent->cache)) {
         inventory_source_wait(agent->source);
     }
+    webhooks_wait(agent);
     switch_session_wait(agent->session);
     if (agent->lost_at && agent->lost_at != LLONG_MAX) {
         poll_timer_wait_until(agent->lost_at);

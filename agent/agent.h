@@ -6,7 +6,8 @@
 /* The whole: owns every part, moves data from one to the next, once a pass.
  *
  *     OBSERVE                    DECIDE               ACT
- *     inventory source ─┐
+ *     webhooks ─────────┐
+ *     inventory source ─┤
  *                       ├─> inventory, overlay ─┬─> ovsdb client
  *     ovsdb client ─────┘                       └─> switch session
  *
@@ -16,6 +17,7 @@
 #include <stdint.h>
 
 #include "agent/config.h"
+#include "agent/waits.h"
 #include "core/overlay.h"
 #include "openvswitch/shash.h"
 
@@ -23,6 +25,7 @@ struct inventory_cache;
 struct inventory_source;
 struct ovsdb_client;
 struct switch_session;
+struct webhook_server;
 
 /* Members are for agent.c, and for control.c to show. */
 struct agent {
@@ -48,6 +51,15 @@ struct agent {
     struct switch_session *left_session;    /* To the bridge before. */
     long long int left_until;
     uint64_t left_bundle;       /* That takes back what is there. */
+
+    uint64_t synced_bundle;     /* After which the switch has all that was
+                                 * known when it was compared last. */
+
+    /* Webhooks. */
+    struct webhook_server *webhooks;    /* NULL while not listening. */
+    char *webhooks_error;       /* Why not, though it should, or NULL. */
+    long long int webhooks_retry;   /* When to try again, in ms; 0: no need. */
+    struct waits waits;
 
     /* Where the list that is being taken in stands. */
     bool list_anonymous;        /* It has items that cannot be identified. */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cloud/inventory-url.h"
+#include "cloud/listen-address.h"
 #include "openvswitch/dynamic-string.h"
 #include "packets.h"
 #include "smap.h"
@@ -51,6 +52,18 @@ const struct setting_info setting_infos[N_SETTINGS] = {
     [SETTING_HOLD] = {
         "hold", "vtepd-hold", "3600", "SECONDS",
         "for how long; 0: until approved", false },
+    [SETTING_WEBHOOK_LISTEN] = {
+        "webhook-listen", "vtepd-webhook-listen", NULL, "ADDR:PORT",
+        "listen for the orchestrator's webhooks (default: off)", false },
+    [SETTING_WEBHOOK_SECRET_FILE] = {
+        "webhook-secret-file", NULL, NULL, "FILE",
+        "secrets that webhooks are signed with, one a line", false },
+    [SETTING_WEBHOOK_CERT] = {
+        "webhook-cert", NULL, NULL, "FILE",
+        "certificate of the listener: TLS", false },
+    [SETTING_WEBHOOK_KEY] = {
+        "webhook-key", NULL, NULL, "FILE",
+        "its private key", false },
     [SETTING_API_TOKEN_FILE] = {
         "api-token-file", NULL, NULL, "FILE",
         "bearer token for the API", false },
@@ -295,7 +308,12 @@ parse(struct config *c, enum setting id, const char *text)
         return parse_int(text, 0, 30 * 86400, &c->hold);
     case SETTING_API_INSECURE:
         return parse_bool(text, &c->api_insecure);
+    case SETTING_WEBHOOK_LISTEN:
+        return listen_address_parse(text, NULL);
     case SETTING_DATAPATH_TYPE:
+    case SETTING_WEBHOOK_SECRET_FILE:
+    case SETTING_WEBHOOK_CERT:
+    case SETTING_WEBHOOK_KEY:
     case SETTING_API_TOKEN_FILE:
     case SETTING_API_CA:
     case SETTING_API_CERT:
@@ -313,6 +331,9 @@ static bool
 is_file(enum setting id)
 {
     switch (id) {
+    case SETTING_WEBHOOK_SECRET_FILE:
+    case SETTING_WEBHOOK_CERT:
+    case SETTING_WEBHOOK_KEY:
     case SETTING_API_TOKEN_FILE:
     case SETTING_API_CA:
     case SETTING_API_CERT:
@@ -343,6 +364,42 @@ config_set_option(struct config *c, enum setting id, const char *value)
     /* A daemon leaves the folder that it was started in. */
     c->command_line[id] = (is_file(id) ? abs_file_name(NULL, value)
                            : xstrdup(value));
+    return NULL;
+}
+
+/* Whoever reaches the listener can change the inventory, so others than this
+ * host's own processes have to prove who they are. */
+static char *
+check_listen_secret(const struct config *c, const char *listen)
+{
+    struct listen_address a;
+    char *error = listen_address_parse(listen, &a);
+
+    if (error) {
+        return error;
+    }
+    return a.loopback || c->command_line[SETTING_WEBHOOK_SECRET_FILE] ? NULL
+           : xstrdup("is not a loopback address, which needs "
+                     "--webhook-secret-file");
+}
+
+char *
+config_check_options(const struct config *c)
+{
+    const char *listen = c->command_line[SETTING_WEBHOOK_LISTEN];
+    char *error = listen ? check_listen_secret(c, listen) : NULL;
+
+    if (error) {
+        char *full = xasprintf("--webhook-listen: \"%s\" %s", listen, error);
+
+        free(error);
+        return full;
+    }
+    if (!c->command_line[SETTING_WEBHOOK_CERT]
+        != !c->command_line[SETTING_WEBHOOK_KEY]) {
+        return xstrdup("--webhook-cert needs --webhook-key and the other way "
+                       "round");
+    }
     return NULL;
 }
 
@@ -440,6 +497,9 @@ update_setting(struct config *c, const struct smap *external_ids,
     } else {
         char *error = parse(c, id, text);
 
+        if (!error && id == SETTING_WEBHOOK_LISTEN) {
+            error = check_listen_secret(c, text);
+        }
         if (error) {
             bool fall_back = !c->text[id] && setting_infos[id].default_value;
 
@@ -480,4 +540,27 @@ config_missing(const struct config *c)
         }
     }
     return N_SETTINGS;
+}
+
+char *
+config_shown_text(enum setting id, const char *text)
+{
+    const char *authority = text ? strstr(text, "//") : NULL;
+    const char *at = authority ? strrchr(authority, '@') : NULL;
+    struct ds s = DS_EMPTY_INITIALIZER;
+
+    if (id != SETTING_INVENTORY || !text) {
+        return nullable_xstrdup(text);
+    }
+    if (at) {
+        ds_put_buffer(&s, text, authority + 2 - text);
+        ds_put_cstr(&s, "***");
+        text = at;
+    }
+    size_t len = strcspn(text, "?#");
+    ds_put_buffer(&s, text, len);
+    if (text[len]) {
+        ds_put_format(&s, "%c***", text[len]);
+    }
+    return ds_steal_cstr(&s);
 }

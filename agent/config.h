@@ -31,6 +31,10 @@ enum setting {
     SETTING_BFD,
     SETTING_MAX_DELETE,
     SETTING_HOLD,
+    SETTING_WEBHOOK_LISTEN,
+    SETTING_WEBHOOK_SECRET_FILE,
+    SETTING_WEBHOOK_CERT,
+    SETTING_WEBHOOK_KEY,
     SETTING_API_TOKEN_FILE,
     SETTING_API_CA,
     SETTING_API_CERT,
@@ -90,6 +94,10 @@ void config_destroy(struct config *);
  * which the caller frees. */
 char *config_set_option(struct config *, enum setting, const char *value);
 
+/* Checks the values from the command line against each other.  Returns NULL or
+ * what is wrong, which the caller frees. */
+char *config_check_options(const struct config *);
+
 /* Takes in 'external_ids'.  Appends a sentence to 'errors' for every value
  * that is newly refused.  Returns true if any value has changed. */
 bool config_update(struct config *, const struct smap *external_ids,
@@ -97,5 +105,10 @@ bool config_update(struct config *, const struct smap *external_ids,
 
 /* The first required setting without a value, or N_SETTINGS. */
 enum setting config_missing(const struct config *);
+
+/* Returns the text of a setting, for the caller to free, without what may be
+ * secret in it: a URL may have been given with a password or a token, which is
+ * then refused.  'text' may be NULL. */
+char *config_shown_text(enum setting, const char *text);
 
 #endif /* config.h */

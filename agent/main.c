@@ -174,6 +174,10 @@ parse_options(int argc, char *argv[], struct config *config,
     free(short_options);
     free(options);
 
+    char *error = config_check_options(config);
+    if (error) {
+        ovs_fatal(0, "%s; see --help", error);
+    }
     if (argc - optind > 1) {
         ovs_fatal(0, "\"%s\": at most one OVSDB may be given; see --help",
                   argv[optind + 1]);

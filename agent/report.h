@@ -12,8 +12,13 @@
 
 struct agent;
 struct ds;
+struct facts;
 
 void report_status(const struct agent *, bool json, struct ds *s);
+
+/* The part of the status that is about the cloud: inventory, webhooks. */
+void report_cloud(const struct agent *, struct facts *);
+
 void report_hosts(const struct agent *, bool json, struct ds *s);
 void report_segments(const struct agent *, bool json, struct ds *s);
 void report_tunnels(const struct agent *, bool json, struct ds *s);

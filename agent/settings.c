@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "agent/agent.h"
+#include "agent/webhooks.h"
 #include "agent/wiring.h"
 #include "cloud/inventory-cache.h"
 #include "cloud/inventory-source.h"
@@ -175,6 +176,8 @@ settings_run(struct agent *agent)
 
     struct svec errors = SVEC_EMPTY_INITIALIZER;
     char *old_source = source_settings(agent);
+    char *old_listen = nullable_xstrdup(
+        agent->config.text[SETTING_WEBHOOK_LISTEN]);
     bool changed = config_update(&agent->config, settings, &errors);
     enum setting missing = config_missing(&agent->config);
     const char *error;
@@ -199,5 +202,10 @@ settings_run(struct agent *agent)
         agent->configured = true;
         free(new_source);
     }
+    if (!nullable_string_is_equal(
+            old_listen, agent->config.text[SETTING_WEBHOOK_LISTEN])) {
+        webhooks_configure(agent);
+    }
+    free(old_listen);
     free(old_source);
 }

@@ -8,6 +8,7 @@
 
 #include "agent/agent.h"
 #include "cloud/inventory-cache.h"
+#include "cloud/inventory-event.h"
 #include "core/inventory.h"
 #include "openflow/switch-session.h"
 #include "openvswitch/vlog.h"
@@ -124,6 +125,68 @@ list_abort(void *agent_)
     wiring_forget_list(agent);
 }
 
+/* The inventory is no longer what the last list said. */
+static void
+event_taken(struct agent *agent, const char *what, enum object_kind kind,
+            const char *id, uint64_t revision, enum event_outcome outcome)
+{
+    static const char *const outcomes[] = {
+        [EVENT_APPLIED] = "taken in",
+        [EVENT_SAME] = "known already",
+        [EVENT_STALE] = "older than what is known, ignored",
+    };
+
+    VLOG_DBG("inventory: %s %s \"%s\" revision %"PRIu64": %s", what,
+             object_kind_to_string(kind), id, revision, outcomes[outcome]);
+    if (outcome == EVENT_APPLIED && agent->source) {
+        inventory_source_changed(agent->source);
+    }
+}
+
+static void
+take_put(struct agent *agent, struct inventory_event *event)
+{
+    enum object_kind kind = event->object->kind;
+    uint64_t revision = event->object->revision;
+    char *id = xstrdup(event->object->id);
+
+    event_taken(agent, "put", kind, id, revision,
+                inventory_put(agent->inventory, event->object, time_msec()));
+    event->object = NULL;
+    free(id);
+}
+
+void
+wiring_take_event(struct agent *agent, struct inventory_event *event)
+{
+    switch (event->type) {
+    case INVENTORY_EVENT_PUT:
+        take_put(agent, event);
+        break;
+    case INVENTORY_EVENT_DELETE:
+        event_taken(agent, "delete", event->kind, event->id, event->revision,
+                    inventory_delete(agent->inventory, event->kind, event->id,
+                                     event->revision, time_msec()));
+        break;
+    case INVENTORY_EVENT_THIN:
+        if (agent->source) {
+            inventory_source_list_soon(agent->source);
+        }
+        break;
+    case INVENTORY_EVENT_UNKNOWN:
+    case INVENTORY_EVENT_VERSION:
+    case INVENTORY_EVENT_GONE:
+    case INVENTORY_EVENT_REFUSED:
+        break;
+    }
+}
+
+static void
+source_event(void *agent_, struct inventory_event *event)
+{
+    wiring_take_event(agent_, event);
+}
+
 struct inventory_sink
 wiring_inventory_sink(struct agent *agent)
 {
@@ -134,6 +197,7 @@ wiring_inventory_sink(struct agent *agent)
         .list_invalid = list_invalid,
         .list_end = list_end,
         .list_abort = list_abort,
+        .event = source_event,
     };
 }
 

@@ -4,14 +4,15 @@
 #define VTEPD_WIRING_H 1
 
 /* The callbacks by which the parts hand data to each other: from the inventory
- * source into the inventory, from the OVSDB client into the overlay, from the
- * overlay to the switch.  Nothing is decided here. */
+ * source and the webhooks into the inventory, from the OVSDB client into the
+ * overlay, from the overlay to the switch.  Nothing is decided here. */
 
 #include "cloud/inventory-source.h"
 #include "core/overlay.h"
 #include "ovsdb-client/ovsdb-client.h"
 
 struct agent;
+struct inventory_event;
 
 /* For the inventory source, and for the list from the state file, which comes
  * only where nothing is known yet. */
@@ -20,6 +21,9 @@ struct inventory_sink wiring_cache_sink(struct agent *);
 
 struct ovsdb_client_callbacks wiring_ovsdb_callbacks(struct agent *);
 struct overlay_sink wiring_overlay_sink(struct agent *);
+
+/* Takes in an event, from wherever it came. */
+void wiring_take_event(struct agent *, struct inventory_event *);
 
 /* Frees what is kept of a list that is being taken in. */
 void wiring_forget_list(struct agent *);

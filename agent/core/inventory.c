@@ -185,6 +185,12 @@ inventory_last_list(const struct inventory *inv)
     return inv->last_list;
 }
 
+uint32_t
+inventory_next_list(const struct inventory *inv)
+{
+    return inv->list + 1;
+}
+
 uint64_t
 inventory_seqno(const struct inventory *inv)
 {

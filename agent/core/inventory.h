@@ -275,8 +275,10 @@ enum event_outcome inventory_delete(struct inventory *, enum object_kind,
                                     const char *id, uint64_t revision,
                                     long long int now);
 
-/* The number of the last whole list, 0 before the first. */
+/* The number of the last whole list, 0 before the first, and that which a list
+ * begun now would get. */
 uint32_t inventory_last_list(const struct inventory *);
+uint32_t inventory_next_list(const struct inventory *);
 
 /* A number that grows whenever an object comes, goes or becomes another.  It
  * does not grow with a revision alone. */

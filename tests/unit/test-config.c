@@ -104,6 +104,9 @@ test_defaults(void **state)
         { SETTING_TUNNEL_KEY, "flow" }, { SETTING_LINGER, "30" },
         { SETTING_POLL, "300" }, { SETTING_BFD, "false" },
         { SETTING_MAX_DELETE, "20" }, { SETTING_HOLD, "3600" },
+        { SETTING_WEBHOOK_LISTEN, NULL },
+        { SETTING_WEBHOOK_SECRET_FILE, NULL },
+        { SETTING_WEBHOOK_CERT, NULL }, { SETTING_WEBHOOK_KEY, NULL },
         { SETTING_API_TOKEN_FILE, NULL }, { SETTING_API_CA, NULL },
         { SETTING_API_CERT, NULL }, { SETTING_API_KEY, NULL },
         { SETTING_API_INSECURE, "false" },
@@ -382,6 +385,14 @@ test_values(void **state OVS_UNUSED)
         { SETTING_MAX_DELETE,
           { "0", "20", "100" }, { "", "-1", "101", "20%" } },
         { SETTING_HOLD, { "0", "2592000" }, { "", "-1", "2592001" } },
+        { SETTING_WEBHOOK_LISTEN,
+          { "127.0.0.1:8080", "0.0.0.0:1", "[::1]:65535", "[::]:8080" },
+          { "", ":", "8080", ":8080", "127.0.0.1", "127.0.0.1:0",
+            "127.0.0.1:65536", "127.0.0.1:", "localhost:8080", "::1:8080",
+            "[127.0.0.1]:8080", "[::1]", "[]:8080", "127.0.0.1:80 " } },
+        { SETTING_WEBHOOK_SECRET_FILE, { "/etc/secrets" }, { "" } },
+        { SETTING_WEBHOOK_CERT, { "/etc/hook.pem" }, { "" } },
+        { SETTING_WEBHOOK_KEY, { "/etc/hook-key.pem" }, { "" } },
         { SETTING_API_TOKEN_FILE, { "/etc/token" }, { "" } },
         { SETTING_API_CA, { "/etc/ca.pem" }, { "" } },
         { SETTING_API_CERT, { "/etc/cert.pem" }, { "" } },
@@ -563,6 +574,60 @@ test_origin_names(void **state OVS_UNUSED)
 #define TEST(FUNCTION) \
     cmocka_unit_test_setup_teardown(FUNCTION, setup, teardown)
 
+/* Whoever can reach the listener from elsewhere has to sign. */
+static void
+test_foreign_listener_needs_secret(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const foreign[] = {
+        "0.0.0.0:8080", "192.0.2.1:8080", "[::]:8080", "[fd00::1]:8080",
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(foreign); i++) {
+        set(f, "vtepd-webhook-listen", foreign[i]);
+        assert_int_equal(f->errors.n, 1);
+        assert_non_null(strstr(f->errors.names[0], "--webhook-secret-file"));
+        assert_value(f, SETTING_WEBHOOK_LISTEN, NULL, ORIGIN_NONE);
+    }
+    set(f, "vtepd-webhook-listen", "127.255.0.1:8080");
+    assert_value(f, SETTING_WEBHOOK_LISTEN, "127.255.0.1:8080",
+                 ORIGIN_EXTERNAL_IDS);
+    set_option(f, SETTING_WEBHOOK_SECRET_FILE, "/etc/secrets");
+    set(f, "vtepd-webhook-listen", foreign[0]);
+    assert_int_equal(f->errors.n, 0);
+    assert_value(f, SETTING_WEBHOOK_LISTEN, foreign[0], ORIGIN_EXTERNAL_IDS);
+}
+
+static void
+assert_options(struct fixture *f, const char *complaint)
+{
+    char *error = config_check_options(&f->config);
+
+    if (!complaint) {
+        assert_null(error);
+    } else {
+        assert_non_null(error);
+        assert_non_null(strstr(error, complaint));
+    }
+    free(error);
+}
+
+static void
+test_options_that_belong_together(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_options(f, NULL);
+    set_option(f, SETTING_WEBHOOK_LISTEN, "0.0.0.0:8080");
+    assert_options(f, "--webhook-secret-file");
+    set_option(f, SETTING_WEBHOOK_SECRET_FILE, "/etc/secrets");
+    assert_options(f, NULL);
+    set_option(f, SETTING_WEBHOOK_CERT, "/etc/hook.pem");
+    assert_options(f, "--webhook-key");
+    set_option(f, SETTING_WEBHOOK_KEY, "/etc/hook-key.pem");
+    assert_options(f, NULL);
+}
+
 int
 main(void)
 {
@@ -585,6 +650,8 @@ main(void)
         TEST(test_encap_types),
         TEST(test_no_secrets_in_external_ids),
         cmocka_unit_test(test_origin_names),
+        TEST(test_foreign_listener_needs_secret),
+        TEST(test_options_that_belong_together),
     };
 
     return cmocka_run_group_tests_name("config", tests, NULL, NULL);

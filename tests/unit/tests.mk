@@ -10,9 +10,10 @@ core_objects := $(patsubst %.c,%.o,$(wildcard agent/core/*.c))
 unit_symbols := tests/unit/symbols-ovs.o -ljansson
 unit_tunnel-spec := agent/core/tunnel-spec.o agent/core/objects.o
 unit_objects := agent/core/objects.o
+unit_waits := agent/waits.o
 unit_listing := agent/listing.o
 unit_config := agent/config.o agent/core/objects.o \
-    agent/cloud/inventory-url.o -lcurl
+    $(addprefix agent/cloud/,inventory-url.o listen-address.o) -lcurl
 unit_list-schedule := agent/cloud/list-schedule.o
 unit_inventory-url := agent/cloud/inventory-url.o -lcurl
 unit_http-answer := agent/cloud/http-answer.o -lcurl

@@ -20,11 +20,8 @@
 VLOG_DEFINE_THIS_MODULE(inventory_cache);
 
 enum {
-    /* Objects written in a pass.  When the inventory changes before all are
-     * written, the next try takes twice as many at a time, so that one that
-     * changes all the time is written too. */
-    PORTION = 2000,
-    PORTION_MAX = 32 * PORTION,
+    /* Objects written in a pass: a millisecond's work. */
+    PORTION = 500,
 
     /* Milliseconds from one write to the next: a second more for each MiB, so
      * that a large inventory that changes all the time does not wear out the
@@ -52,7 +49,6 @@ struct inventory_cache {
     /* What it should hold. */
     char *version;              /* Of the last whole list, or NULL. */
     long long int next_write;
-    size_t portion;             /* Objects to write in a pass. */
 
     /* What is under way: at most one of these. */
     struct state_reader *reader;
@@ -68,7 +64,6 @@ inventory_cache_create(const struct inventory *inv,
     cache->inv = inv;
     cache->sink = *sink;
     cache->written = -1;
-    cache->portion = PORTION;
     return cache;
 }
 
@@ -117,7 +112,6 @@ inventory_cache_configure(struct inventory_cache *cache, const char *dir,
     cache->known = false;
     cache->written = -1;
     cache->next_write = 0;
-    cache->portion = PORTION;
     free(name);
 }
 
@@ -257,7 +251,6 @@ wrote(struct inventory_cache *cache)
     }
     cache->next_write = (time_msec() + WRITE_PAUSE
                          + kib * WRITE_PAUSE_PER_MIB / 1024);
-    cache->portion = PORTION;
     cache->written = time_wall_msec();
     cache->known = true;
     cache->seqno = state_writer_seqno(cache->writer);
@@ -266,7 +259,7 @@ wrote(struct inventory_cache *cache)
 static void
 run_writer(struct inventory_cache *cache, bool block)
 {
-    switch (state_writer_run(cache->writer, cache->portion, block)) {
+    switch (state_writer_run(cache->writer, PORTION, block)) {
     case STATE_WRITER_MORE:
         return;
 
@@ -275,7 +268,6 @@ run_writer(struct inventory_cache *cache, bool block)
         break;
 
     case STATE_WRITER_CHANGED:
-        cache->portion = MIN(2 * cache->portion, PORTION_MAX);
         cache->next_write = time_msec() + WRITE_PAUSE;
         break;
 

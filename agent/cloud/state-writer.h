@@ -33,7 +33,7 @@ void state_writer_destroy(struct state_writer *);
 enum state_writer_event {
     STATE_WRITER_MORE,          /* Call it again, see state_writer_wait(). */
     STATE_WRITER_DONE,          /* The file is there. */
-    STATE_WRITER_CHANGED,       /* The inventory is another now. */
+    STATE_WRITER_CHANGED,       /* The inventory has outgrown the walk. */
     STATE_WRITER_ERROR,         /* See state_writer_error(). */
 };
 
@@ -48,7 +48,8 @@ void state_writer_wait(const struct state_writer *);
  * name.  Valid as long as the writer. */
 const char *state_writer_error(const struct state_writer *);
 
-/* inventory_seqno() of what is written. */
+/* inventory_seqno() when the writing began: later changes may be in the file
+ * or not. */
 uint64_t state_writer_seqno(const struct state_writer *);
 
 /* Bytes written so far. */

@@ -11,11 +11,13 @@
 
 struct inventory_walk {
     const struct inventory *inv;
-    uint64_t seqno;             /* Of 'inv' when the walk began. */
-    const void **nodes;         /* Of the kind that 'ends' says. */
-    size_t ends[N_OBJECT_KINDS];    /* Where each kind's nodes end. */
-    enum object_kind kind;      /* Of the next one. */
-    size_t next;
+    enum object_kind kind;
+    size_t mask;                /* Of the kind's hmap when it was begun. */
+    size_t bucket;              /* Of that hmap, the next one. */
+
+    /* Objects of the bucket before that are not handed out yet. */
+    struct object **objects;
+    size_t n_objects, allocated_objects;
 };
 
 /* Values from nodes. */
@@ -98,48 +100,39 @@ copy_endpoint(const struct endpoint_node *node, struct object *o)
     }
 }
 
-/* The walk. */
+/* The walk.
+ *
+ * It goes from bucket to bucket of an hmap and takes each at once, so that
+ * nothing is missed or comes twice as long as the hmap keeps its size,
+ * whatever comes and goes meanwhile. */
+
+static const struct hmap *
+objects_of(const struct inventory *inv, enum object_kind kind)
+{
+    switch (kind) {
+    case OBJECT_HOST: return &inv->hosts;
+    case OBJECT_SEGMENT: return &inv->segments;
+    case OBJECT_ROUTER: return &inv->routers;
+    case OBJECT_ENDPOINT: return &inv->endpoints;
+    default: OVS_NOT_REACHED();
+    }
+}
+
+static void
+begin_kind(struct inventory_walk *walk, enum object_kind kind)
+{
+    walk->kind = kind;
+    walk->mask = objects_of(walk->inv, kind)->mask;
+    walk->bucket = 0;
+}
 
 struct inventory_walk *
 inventory_walk_create(const struct inventory *inv)
 {
     struct inventory_walk *walk = xzalloc(sizeof *walk);
-    size_t n = 0;
 
     walk->inv = inv;
-    walk->seqno = inventory_seqno(inv);
-    for (int i = 0; i < N_OBJECT_KINDS; i++) {
-        n += inv->n_known[i];
-    }
-    walk->nodes = xmalloc(n * sizeof *walk->nodes);
-
-    n = 0;
-    const struct host_node *host;
-    HMAP_FOR_EACH (host, id_node, &inv->hosts) {
-        if (host->known) {
-            walk->nodes[n++] = host;
-        }
-    }
-    walk->ends[OBJECT_HOST] = n;
-    const struct segment_node *segment;
-    HMAP_FOR_EACH (segment, id_node, &inv->segments) {
-        if (segment->known) {
-            walk->nodes[n++] = segment;
-        }
-    }
-    walk->ends[OBJECT_SEGMENT] = n;
-    const struct router_node *router;
-    HMAP_FOR_EACH (router, id_node, &inv->routers) {
-        walk->nodes[n++] = router;
-    }
-    walk->ends[OBJECT_ROUTER] = n;
-    const struct endpoint_node *endpoint;
-    HMAP_FOR_EACH (endpoint, id_node, &inv->endpoints) {
-        if (endpoint->endpoint) {
-            walk->nodes[n++] = endpoint;
-        }
-    }
-    walk->ends[OBJECT_ENDPOINT] = n;
+    begin_kind(walk, OBJECT_HOST);
     return walk;
 }
 
@@ -147,7 +140,10 @@ void
 inventory_walk_destroy(struct inventory_walk *walk)
 {
     if (walk) {
-        free(walk->nodes);
+        while (walk->n_objects) {
+            object_destroy(walk->objects[--walk->n_objects]);
+        }
+        free(walk->objects);
         free(walk);
     }
 }
@@ -155,40 +151,83 @@ inventory_walk_destroy(struct inventory_walk *walk)
 bool
 inventory_walk_is_valid(const struct inventory_walk *walk)
 {
-    return walk->seqno == inventory_seqno(walk->inv);
+    return walk->mask == objects_of(walk->inv, walk->kind)->mask;
+}
+
+/* Returns the object of a node in the walk's hmap, or NULL if there is only
+ * the node. */
+static struct object *
+object_of(const struct inventory_walk *walk, const struct hmap_node *node)
+{
+    const struct host_node *host = CONTAINER_OF(node, struct host_node,
+                                                id_node);
+    const struct segment_node *segment = CONTAINER_OF(
+        node, struct segment_node, id_node);
+    const struct endpoint_node *endpoint = CONTAINER_OF(
+        node, struct endpoint_node, id_node);
+    struct object o = { .kind = walk->kind };
+
+    switch (walk->kind) {
+    case OBJECT_HOST:
+        if (!host->known) {
+            return NULL;
+        }
+        copy_host(host, &o);
+        break;
+
+    case OBJECT_SEGMENT:
+        if (!segment->known) {
+            return NULL;
+        }
+        copy_segment(segment, &o);
+        break;
+
+    case OBJECT_ROUTER:
+        copy_router(CONTAINER_OF(node, struct router_node, id_node), &o);
+        break;
+
+    case OBJECT_ENDPOINT:
+        if (!endpoint->endpoint) {
+            return NULL;
+        }
+        copy_endpoint(endpoint, &o);
+        break;
+    }
+    return xmemdup(&o, sizeof o);
+}
+
+static void
+take_bucket(struct inventory_walk *walk)
+{
+    const struct hmap *map = objects_of(walk->inv, walk->kind);
+    const struct hmap_node *node;
+
+    for (node = map->buckets[walk->bucket++]; node; node = node->next) {
+        struct object *object = object_of(walk, node);
+
+        if (object) {
+            if (walk->n_objects == walk->allocated_objects) {
+                walk->objects = x2nrealloc(walk->objects,
+                                           &walk->allocated_objects,
+                                           sizeof *walk->objects);
+            }
+            walk->objects[walk->n_objects++] = object;
+        }
+    }
 }
 
 struct object *
 inventory_walk_next(struct inventory_walk *walk)
 {
     ovs_assert(inventory_walk_is_valid(walk));
-    while (walk->next >= walk->ends[walk->kind]) {
-        if (walk->kind == N_OBJECT_KINDS - 1) {
+    while (!walk->n_objects) {
+        if (walk->bucket <= walk->mask) {
+            take_bucket(walk);
+        } else if (walk->kind < N_OBJECT_KINDS - 1) {
+            begin_kind(walk, walk->kind + 1);
+        } else {
             return NULL;
         }
-        walk->kind++;
     }
-
-    const void *node = walk->nodes[walk->next++];
-    struct object *object = xzalloc(sizeof *object);
-
-    object->kind = walk->kind;
-    switch (walk->kind) {
-    case OBJECT_HOST:
-        copy_host(node, object);
-        break;
-
-    case OBJECT_SEGMENT:
-        copy_segment(node, object);
-        break;
-
-    case OBJECT_ROUTER:
-        copy_router(node, object);
-        break;
-
-    case OBJECT_ENDPOINT:
-        copy_endpoint(node, object);
-        break;
-    }
-    return object;
+    return walk->objects[--walk->n_objects];
 }

@@ -7,8 +7,9 @@
  * on.
  *
  * A walk gives the objects one after the other and may take any number of
- * passes.  It sees the inventory of one moment: once an object has been added,
- * changed or deleted, the walk is over.
+ * passes, while the inventory goes on changing.  It sees each object as it is
+ * at that time: one that is there all the while comes exactly once, one that
+ * comes or goes meanwhile may be among them or not.
  *
  * No I/O, no clock, no log. */
 
@@ -23,7 +24,8 @@ struct object;
 struct inventory_walk *inventory_walk_create(const struct inventory *inv);
 void inventory_walk_destroy(struct inventory_walk *);
 
-/* Is the inventory still what it was when the walk began? */
+/* Can the walk go on?  Not if the inventory has outgrown its tables: then it
+ * must be begun again. */
 bool inventory_walk_is_valid(const struct inventory_walk *);
 
 /* Returns the next object, equal to what was added to the inventory, which

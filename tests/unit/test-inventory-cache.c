@@ -31,6 +31,7 @@
 #include "core/inventory-objects.h"
 #include "core/inventory.h"
 #include "openvswitch/dynamic-string.h"
+#include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
 #include "svec.h"
 #include "util.h"
@@ -378,6 +379,26 @@ test_encoding(void **state OVS_UNUSED)
     }
 }
 
+/* More than one pass takes. */
+static size_t
+list_many(struct agent *agent, size_t n)
+{
+    list_begin(agent);
+    for (size_t i = 0; i < n; i++) {
+        char *text = xasprintf("{'kind':'endpoint','id':'e%"PRIuSIZE"',"
+                               "'segment':'blue','host':'hv%"PRIuSIZE"',"
+                               "'mac':'02:00:00:%02"PRIxSIZE":%02"PRIxSIZE
+                               ":%02"PRIxSIZE"'}", i, i % 100,
+                               i >> 16, i >> 8 & 255, i & 255);
+
+        list_object(agent, decode(text));
+        free(text);
+    }
+    list_end(agent, "8");
+    inventory_cache_confirmed(agent->cache, "8");
+    return n;
+}
+
 /* The inventory gives back what was put into it. */
 static void
 test_walk(void **state OVS_UNUSED)
@@ -404,23 +425,50 @@ test_walk(void **state OVS_UNUSED)
         assert_string_equal(after.names[i], before.names[i]);
     }
 
-    /* A list that changes nothing does not end a walk; any other does. */
-    agent_list(&agent, all, ARRAY_SIZE(all));
-    assert_true(inventory_walk_is_valid(walk));
     inventory_walk_destroy(walk);
-    for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
-        walk = inventory_walk_create(agent.inv);
-        agent_list(&agent, all, i);
-        assert_false(inventory_walk_is_valid(walk));
-        inventory_walk_destroy(walk);
-        walk = inventory_walk_create(agent.inv);
-        agent_list(&agent, all, ARRAY_SIZE(all));
-        assert_false(inventory_walk_is_valid(walk));
-        inventory_walk_destroy(walk);
-    }
     agent_destroy(&agent);
     svec_destroy(&before);
     svec_destroy(&after);
+}
+
+/* What comes and goes during a walk does not hide or repeat the rest. */
+static void
+test_walk_through_changes(void **state OVS_UNUSED)
+{
+    enum { BEFORE = 1000, AFTER = 900 };
+    bool seen[BEFORE] = { false };
+    size_t n_seen = 0, n_staying = 0;
+    struct object *object;
+    struct agent agent;
+
+    agent_init(&agent);
+    list_many(&agent, BEFORE);
+    struct inventory_walk *walk = inventory_walk_create(agent.inv);
+    while ((object = inventory_walk_next(walk))) {
+        size_t i = atoi(object->id + 1);
+
+        assert_false(seen[i]);
+        seen[i] = true;
+        n_staying += i < AFTER;
+        object_destroy(object);
+        if (++n_seen % 100 == 0) {
+            list_many(&agent, n_seen % 200 ? AFTER : BEFORE);
+            inventory_approve_deletions(agent.inv);
+            assert_true(inventory_walk_is_valid(walk));
+        }
+    }
+    assert_int_equal(n_staying, AFTER);
+    inventory_walk_destroy(walk);
+
+    /* It has to be begun again if the tables grow. */
+    walk = inventory_walk_create(agent.inv);
+    for (int i = 0; i < 10; i++) {
+        object_destroy(inventory_walk_next(walk));
+    }
+    list_many(&agent, 10 * BEFORE);
+    assert_false(inventory_walk_is_valid(walk));
+    inventory_walk_destroy(walk);
+    agent_destroy(&agent);
 }
 
 /* Good files. */
@@ -504,26 +552,6 @@ test_empty_inventory(void **state OVS_UNUSED)
     assert_true(agent_status(&agent).saved);
     agent_destroy(&agent);
     assert_loads(0);
-}
-
-/* More than one pass takes. */
-static size_t
-list_many(struct agent *agent, size_t n)
-{
-    list_begin(agent);
-    for (size_t i = 0; i < n; i++) {
-        char *text = xasprintf("{'kind':'endpoint','id':'e%"PRIuSIZE"',"
-                               "'segment':'blue','host':'hv%"PRIuSIZE"',"
-                               "'mac':'02:00:00:%02"PRIxSIZE":%02"PRIxSIZE
-                               ":%02"PRIxSIZE"'}", i, i % 100,
-                               i >> 16, i >> 8 & 255, i & 255);
-
-        list_object(agent, decode(text));
-        free(text);
-    }
-    list_end(agent, "8");
-    inventory_cache_confirmed(agent->cache, "8");
-    return n;
 }
 
 static void
@@ -808,7 +836,7 @@ test_changed_while_written(void **state OVS_UNUSED)
     inventory_cache_run(agent.cache);
     inventory_cache_run(agent.cache);
     assert_true(is_new_left());
-    list_many(&agent, 5001);
+    list_many(&agent, 50000);
     inventory_cache_run(agent.cache);
     assert_false(is_new_left());
     assert_false(agent_status(&agent).saved);
@@ -820,16 +848,40 @@ test_changed_while_written(void **state OVS_UNUSED)
         assert_false(is_new_left());
     }
     inventory_cache_flush(agent.cache);
-    assert_loads(5001);
+    assert_loads(50000);
 
     /* Nor is the next change written at once. */
-    list_many(&agent, 5002);
+    list_many(&agent, 50001);
     for (int i = 0; i < 10; i++) {
         inventory_cache_run(agent.cache);
         assert_false(is_new_left());
     }
     agent_destroy(&agent);
+    assert_loads(50000);
+}
+
+/* A change that comes while the file is written does not stop that, and is
+ * written later. */
+static void
+test_small_change_while_written(void **state OVS_UNUSED)
+{
+    struct agent agent;
+
+    agent_init(&agent);
+    list_many(&agent, 5000);
+    inventory_cache_run(agent.cache);
+    inventory_cache_run(agent.cache);
+    list_many(&agent, 5001);
+    for (int i = 0; i < 1000 && is_new_left(); i++) {
+        inventory_cache_run(agent.cache);
+        inventory_cache_wait(agent.cache);
+        poll_block();
+    }
+    assert_false(is_new_left());
+    assert_false(agent_status(&agent).saved);
+    inventory_cache_flush(agent.cache);
     assert_loads(5001);
+    agent_destroy(&agent);
 }
 
 /* A vtepd that was killed leaves an unfinished file. */
@@ -1002,6 +1054,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_encoding),
         TEST(test_walk),
+        TEST(test_walk_through_changes),
         TEST(test_round_trip),
         TEST(test_format),
         TEST(test_empty_inventory),
@@ -1015,6 +1068,7 @@ main(void)
         TEST(test_reconfigured),
         TEST(test_only_after_a_whole_list),
         TEST(test_changed_while_written),
+        TEST(test_small_change_while_written),
         TEST(test_left_over),
         TEST(test_folder),
         TEST(test_full_disk),

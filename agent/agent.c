@@ -179,7 +179,7 @@ run_hold(struct agent *agent)
     if (status.last_success - since >= hold) {
         VLOG_INFO("inventory: %"PRIuSIZE" deletions released, every list for "
                   "%d s has said the same",
-                  inventory_approve_deletions(agent->inventory),
+                  inventory_approve_deletions(agent->inventory, time_msec()),
                   agent->config.hold);
     }
     inventory_source_status_destroy(&status);
@@ -473,7 +473,7 @@ agent_resync(struct agent *agent)
 size_t
 agent_approve_deletions(struct agent *agent)
 {
-    size_t n = inventory_approve_deletions(agent->inventory);
+    size_t n = inventory_approve_deletions(agent->inventory, time_msec());
 
     if (n) {
         VLOG_INFO("inventory: %"PRIuSIZE" held deletions approved", n);

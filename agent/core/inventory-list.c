@@ -24,182 +24,18 @@ struct staged {
     struct object *object;
 };
 
-static uint32_t
-staged_hash(enum object_kind kind, const char *id)
-{
-    return hash_string(id, kind);
-}
-
 static struct staged *
 staged_find(const struct inventory *inv, enum object_kind kind, const char *id)
 {
     struct staged *s;
 
-    HMAP_FOR_EACH_WITH_HASH (s, node, staged_hash(kind, id), &inv->staged) {
+    HMAP_FOR_EACH_WITH_HASH (s, node, inventory_object_hash(kind, id),
+                             &inv->staged) {
         if (s->object->kind == kind && !strcmp(s->object->id, id)) {
             return s;
         }
     }
     return NULL;
-}
-
-/* Any kind. */
-
-/* What is known of the object (kind, id): where its list number and revision
- * stand, or NULLs. */
-struct known {
-    void *node;
-    uint32_t *list;
-    uint64_t *revision;
-};
-
-static bool
-find_known(const struct inventory *inv, enum object_kind kind, const char *id,
-           struct known *k)
-{
-    struct host_node *host;
-    struct segment_node *segment;
-    struct router_node *router;
-    struct endpoint_node *endpoint;
-
-    switch (kind) {
-    case OBJECT_HOST:
-        host = inventory_find_host(inv, id);
-        if (host && host->known) {
-            *k = (struct known) { host, &host->list, &host->revision };
-            return true;
-        }
-        break;
-    case OBJECT_SEGMENT:
-        segment = inventory_find_segment(inv, id);
-        if (segment && segment->known) {
-            *k = (struct known) { segment, &segment->list,
-                                  &segment->revision };
-            return true;
-        }
-        break;
-    case OBJECT_ROUTER:
-        router = inventory_find_router(inv, id);
-        if (router) {
-            *k = (struct known) { router, &router->list, &router->revision };
-            return true;
-        }
-        break;
-    case OBJECT_ENDPOINT:
-        endpoint = inventory_find_endpoint(inv, id);
-        if (endpoint && endpoint->endpoint) {
-            *k = (struct known) { endpoint, &endpoint->list,
-                                  &endpoint->endpoint->revision };
-            return true;
-        }
-        break;
-    default:
-        OVS_NOT_REACHED();
-    }
-    return false;
-}
-
-static bool
-known_equals(const struct known *k, const struct object *o)
-{
-    switch (o->kind) {
-    case OBJECT_HOST:
-        return inventory_host_equals(k->node, &o->host);
-    case OBJECT_SEGMENT:
-        return inventory_segment_equals(k->node, &o->segment);
-    case OBJECT_ROUTER:
-        return inventory_router_equals(k->node, &o->router);
-    case OBJECT_ENDPOINT:
-        return inventory_endpoint_equals(
-            ((const struct endpoint_node *) k->node)->endpoint, &o->endpoint);
-    default:
-        OVS_NOT_REACHED();
-    }
-}
-
-/* Makes 'object' what is known of it, as part of list 'inv->list'. */
-static void
-put_object(struct inventory *inv, struct object *object)
-{
-    struct host_node *host;
-    struct segment_node *segment;
-    struct router_node *router;
-    struct endpoint_node *endpoint;
-
-    switch (object->kind) {
-    case OBJECT_HOST:
-        host = inventory_ref_host(inv, object->id);
-        host->list = inv->list;
-        inventory_change_host(inv, host, object);
-        inventory_unref_host(inv, host);
-        break;
-    case OBJECT_SEGMENT:
-        segment = inventory_ref_segment(inv, object->id);
-        segment->list = inv->list;
-        inventory_change_segment(inv, segment, object);
-        inventory_unref_segment(inv, segment);
-        break;
-    case OBJECT_ROUTER:
-        router = inventory_find_router(inv, object->id);
-        if (!router) {
-            router = inventory_router_create(inv, object->id);
-        }
-        router->list = inv->list;
-        inventory_change_router(inv, router, object);
-        break;
-    case OBJECT_ENDPOINT:
-        endpoint = inventory_ref_endpoint_node(inv, object->id);
-        endpoint->list = inv->list;
-        inventory_change_endpoint(inv, endpoint, object);
-        break;
-    default:
-        OVS_NOT_REACHED();
-    }
-}
-
-/* Deletes what list number 'list' did not have, nor a later one, which may be
- * under way or have broken off.  Endpoints go first, so that nothing dangles
- * on the way. */
-static size_t
-sweep(struct inventory *inv, uint32_t list)
-{
-    size_t n = 0;
-
-    struct endpoint_node *endpoint;
-    HMAP_FOR_EACH_SAFE (endpoint, id_node, &inv->endpoints) {
-        if (endpoint->endpoint && endpoint->list < list) {
-            inventory_change_endpoint(inv, endpoint, NULL);
-            n++;
-        }
-    }
-    struct router_node *router;
-    HMAP_FOR_EACH_SAFE (router, id_node, &inv->routers) {
-        if (router->list < list) {
-            inventory_router_delete(inv, router);
-            n++;
-        }
-    }
-    struct segment_node *segment;
-    HMAP_FOR_EACH_SAFE (segment, id_node, &inv->segments) {
-        if (segment->known && segment->list < list) {
-            inventory_change_segment(inv, segment, NULL);
-            n++;
-        }
-    }
-    struct host_node *host;
-    HMAP_FOR_EACH_SAFE (host, id_node, &inv->hosts) {
-        if (host->known && host->list < list) {
-            inventory_change_host(inv, host, NULL);
-            n++;
-        }
-    }
-    return n;
-}
-
-void
-inventory_remove_everything(struct inventory *inv)
-{
-    sweep(inv, ++inv->list);
 }
 
 /* Lists. */
@@ -209,7 +45,24 @@ inventory_list_begin(struct inventory *inv)
 {
     ovs_assert(!inv->listing);
     inv->listing = true;
-    inv->list++;
+    inv->list += 2;
+}
+
+/* The list under way has it.  An event's mark of after its beginning stays. */
+static void
+mark_listed(const struct inventory *inv, const struct known *k)
+{
+    *k->list = MAX(*k->list, inv->list);
+}
+
+static void
+stage(struct inventory *inv, struct object *object)
+{
+    struct staged *s = xmalloc(sizeof *s);
+
+    s->object = object;
+    hmap_insert(&inv->staged, &s->node,
+                inventory_object_hash(object->kind, object->id));
 }
 
 enum list_add
@@ -217,7 +70,7 @@ inventory_list_add(struct inventory *inv, struct object *object)
 {
     struct staged *s = staged_find(inv, object->kind, object->id);
     struct known k;
-    bool known = find_known(inv, object->kind, object->id, &k);
+    bool known = inventory_find_known(inv, object->kind, object->id, &k);
     bool listed = known && *k.list == inv->list;
 
     ovs_assert(inv->listing);
@@ -230,19 +83,15 @@ inventory_list_add(struct inventory *inv, struct object *object)
         }
         return LIST_DUPLICATE;
     }
-    if (listed && object->revision <= *k.revision) {
-        object_destroy(object);
-        return LIST_DUPLICATE;
+    if (known) {
+        mark_listed(inv, &k);
     }
-    if (known && known_equals(&k, object)) {
-        *k.list = inv->list;
-        *k.revision = object->revision;
+    if ((listed && object->revision <= *k.revision)
+        || (known && object->revision == *k.revision
+            && inventory_known_equals(&k, object))) {
         object_destroy(object);
     } else {
-        s = xmalloc(sizeof *s);
-        s->object = object;
-        hmap_insert(&inv->staged, &s->node,
-                    staged_hash(object->kind, object->id));
+        stage(inv, object);
     }
     return listed ? LIST_DUPLICATE : LIST_ADDED;
 }
@@ -254,8 +103,33 @@ inventory_list_keep(struct inventory *inv, enum object_kind kind,
     struct known k;
 
     ovs_assert(inv->listing);
-    if (find_known(inv, kind, id, &k)) {
-        *k.list = inv->list;
+    if (inventory_find_known(inv, kind, id, &k)) {
+        mark_listed(inv, &k);
+    }
+}
+
+/* Makes 'object' of the list what is known, unless an event has said what is
+ * newer. */
+static void
+apply_object(struct inventory *inv, struct object *object,
+             struct list_result *result)
+{
+    struct known k;
+    bool known = inventory_find_known(inv, object->kind, object->id, &k);
+
+    if (inventory_event_prevails(inv, known ? &k : NULL, object)) {
+        object_destroy(object);
+    } else if (known && inventory_known_equals(&k, object)) {
+        *k.revision = object->revision;
+        object_destroy(object);
+    } else {
+        if (known) {
+            result->n_changed++;
+        } else {
+            result->n_added++;
+            inventory_unbury(inv, object->kind, object->id);
+        }
+        inventory_put_known(inv, object, inv->list);
     }
 }
 
@@ -270,16 +144,8 @@ apply_staged(struct inventory *inv, struct list_result *result)
         struct staged *s;
 
         HMAP_FOR_EACH_SAFE (s, node, &inv->staged) {
-            struct known k;
-
             if (s->object->kind == order[i]) {
-                if (find_known(inv, s->object->kind, s->object->id, &k)) {
-                    result->n_changed++;
-                } else {
-                    result->n_added++;
-                }
-                put_object(inv, s->object);
-                object_destroy(s->object);
+                apply_object(inv, s->object, result);
                 hmap_remove(&inv->staged, &s->node);
                 free(s);
             }
@@ -295,44 +161,45 @@ struct missing {
 };
 
 static void
-count_missing_object(struct missing *missing, enum object_kind kind,
-                     const char *id)
+count_missing(struct inventory *inv, const struct known *k, void *missing_)
 {
-    missing->n[kind]++;
-    missing->n_total++;
-    missing->digest += staged_hash(kind, id);
+    struct missing *missing = missing_;
+
+    *k->lacked = *k->list < inv->list;
+    if (*k->lacked) {
+        missing->n[k->kind]++;
+        missing->n_total++;
+        missing->digest += inventory_object_hash(k->kind, k->id);
+    }
 }
 
-static void
-count_missing(const struct inventory *inv, uint32_t list,
-              struct missing *missing)
-{
-    memset(missing, 0, sizeof *missing);
+/* Deletions that are due. */
+struct sweep {
+    long long int now;
+    size_t n;
+};
 
-    const struct host_node *host;
-    HMAP_FOR_EACH (host, id_node, &inv->hosts) {
-        if (host->known && host->list != list) {
-            count_missing_object(missing, OBJECT_HOST, host->id);
-        }
+/* Deletes what the last whole list lacked.  What a list that is under way has
+ * had already stays until that list is whole. */
+static void
+sweep_known(struct inventory *inv, const struct known *k, void *sweep_)
+{
+    struct sweep *sweep = sweep_;
+
+    if (*k->lacked && !(inv->listing && *k->list >= inv->list)) {
+        inventory_bury(inv, k->kind, k->id, *k->revision, 0, sweep->now);
+        inventory_delete_known(inv, k);
+        sweep->n++;
     }
-    const struct segment_node *segment;
-    HMAP_FOR_EACH (segment, id_node, &inv->segments) {
-        if (segment->known && segment->list != list) {
-            count_missing_object(missing, OBJECT_SEGMENT, segment->id);
-        }
-    }
-    const struct router_node *router;
-    HMAP_FOR_EACH (router, id_node, &inv->routers) {
-        if (router->list != list) {
-            count_missing_object(missing, OBJECT_ROUTER, router->id);
-        }
-    }
-    const struct endpoint_node *endpoint;
-    HMAP_FOR_EACH (endpoint, id_node, &inv->endpoints) {
-        if (endpoint->endpoint && endpoint->list != list) {
-            count_missing_object(missing, OBJECT_ENDPOINT, endpoint->id);
-        }
-    }
+}
+
+static size_t
+sweep(struct inventory *inv, long long int now)
+{
+    struct sweep sweep = { .now = now };
+
+    inventory_for_each_known(inv, sweep_known, &sweep);
+    return sweep.n;
 }
 
 /* Is this more than one list should be believed to delete?  'n_known' is what
@@ -383,12 +250,24 @@ forget_held(struct inventory *inv)
 }
 
 void
+inventory_unhold(struct inventory *inv, const struct known *k)
+{
+    if (inv->n_held && *k->lacked) {
+        inv->held_digest -= inventory_object_hash(k->kind, k->id);
+        if (!--inv->n_held) {
+            forget_held(inv);
+        }
+    }
+    *k->lacked = false;
+}
+
+void
 inventory_list_end(struct inventory *inv, bool may_delete,
                    const struct deletion_guard *guard, long long int now,
                    struct list_result *result)
 {
     size_t n_known[N_OBJECT_KINDS];
-    struct missing missing;
+    struct missing missing = { .n_total = 0 };
 
     ovs_assert(inv->listing);
     memset(result, 0, sizeof *result);
@@ -396,8 +275,9 @@ inventory_list_end(struct inventory *inv, bool may_delete,
     apply_staged(inv, result);
     inv->listing = false;
     inv->last_list = inv->list;
+    inventory_expire_tombstones(inv, now);
 
-    count_missing(inv, inv->list, &missing);
+    inventory_for_each_known(inv, count_missing, &missing);
     if (!may_delete) {
         /* Nobody can tell what it really lacks, so nothing of it may be
          * released later either. */
@@ -406,7 +286,7 @@ inventory_list_end(struct inventory *inv, bool may_delete,
     } else if (hold_deletions(inv, &missing, n_known, guard, now)) {
         result->n_held = missing.n_total;
     } else {
-        result->n_deleted = missing.n_total ? sweep(inv, inv->list) : 0;
+        result->n_deleted = missing.n_total ? sweep(inv, now) : 0;
         forget_held(inv);
     }
 }
@@ -431,9 +311,9 @@ inventory_n_held(const struct inventory *inv, long long int *since)
 }
 
 size_t
-inventory_approve_deletions(struct inventory *inv)
+inventory_approve_deletions(struct inventory *inv, long long int now)
 {
-    size_t n = inv->n_held ? sweep(inv, inv->last_list) : 0;
+    size_t n = inv->n_held ? sweep(inv, now) : 0;
 
     forget_held(inv);
     return n;

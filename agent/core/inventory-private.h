@@ -4,10 +4,17 @@
 #define VTEPD_INVENTORY_PRIVATE_H 1
 
 /* What inventory.c (lookups, queues), inventory-standing.c, inventory-change.c
- * (one object) and inventory-list.c (whole lists) share.  Nobody else includes
- * this. */
+ * (one object), inventory-known.c (one of any kind), inventory-list.c (whole
+ * lists) and inventory-event.c share.  Nobody else includes this.
+ *
+ * Lists have even numbers, in the order of their beginnings.  Every object
+ * has a number in 'list': that of the last list that had it or, if that was
+ * later, the odd number of an event that put it after that list had begun.  So
+ * neither a list that broke off nor an event of before has any effect on the
+ * next list, and what a list under way lacks is what has a lower number. */
 
 #include "core/inventory.h"
+#include "openvswitch/list.h"
 
 /* A queue without order. */
 struct touched {
@@ -37,13 +44,23 @@ struct inventory {
 
     /* Lists. */
     bool listing;               /* Between list_begin() and list_end(). */
-    uint32_t list;              /* Number of the list that is taken in. */
+    uint32_t list;              /* Number of the list that was begun last. */
     uint32_t last_list;         /* Number of the last whole list. */
     struct hmap staged;         /* Objects of 'list' that differ. */
-    size_t n_held;              /* Deletions held by the guard... */
+    size_t n_held;              /* If not 0, what is 'lacked' is held... */
     long long int held_since;   /* ...since then. */
-    uint32_t held_digest;       /* Of which they are. */
+    uint32_t held_digest;       /* Sum of their inventory_object_hash(). */
+
+    struct hmap tombstones;     /* Contains struct tombstones. */
+    struct ovs_list tombstones_by_age;  /* The oldest first. */
 };
+
+/* The number with which an event marks what it changes. */
+static inline uint32_t
+inventory_event_mark(const struct inventory *inv)
+{
+    return inv->list + 1;
+}
 
 uint32_t inventory_mac_hash(const struct segment_node *,
                             const struct eth_addr);
@@ -82,7 +99,58 @@ bool inventory_router_equals(const struct router_node *,
 bool inventory_endpoint_equals(const struct endpoint *,
                                const struct endpoint_object *);
 
+/* inventory-known.c */
+
+/* An object that is in the inventory, of any kind. */
+struct known {
+    enum object_kind kind;
+    const char *id;
+    void *node;
+    uint32_t *list;
+    uint64_t *revision;
+    bool *lacked;
+};
+
+uint32_t inventory_object_hash(enum object_kind, const char *id);
+bool inventory_find_known(const struct inventory *, enum object_kind,
+                          const char *id, struct known *);
+bool inventory_known_equals(const struct known *, const struct object *);
+
+/* Calls 'cb' for every object that is in the inventory: endpoints, routers,
+ * segments, hosts.  'cb' may delete it. */
+typedef void inventory_known_cb(struct inventory *, const struct known *,
+                                void *aux);
+void inventory_for_each_known(struct inventory *, inventory_known_cb *,
+                              void *aux);
+
+/* Makes 'object', whose ownership it takes, what is known of it, as part of
+ * list number 'list' or with the mark of an event. */
+void inventory_put_known(struct inventory *, struct object *object,
+                         uint32_t list);
+void inventory_delete_known(struct inventory *, const struct known *);
+
+/* inventory-event.c */
+
+/* Remembers the revision of an object that is deleted, unless a higher one
+ * is.  'mark' is inventory_event_mark() if an event says so, 0 if a list
+ * does. */
+void inventory_bury(struct inventory *, enum object_kind, const char *id,
+                    uint64_t revision, uint32_t mark, long long int now);
+
+/* Forgets it. */
+void inventory_unbury(struct inventory *, enum object_kind, const char *id);
+void inventory_unbury_all(struct inventory *);
+void inventory_expire_tombstones(struct inventory *, long long int now);
+
+/* Has an event said, after the list under way had begun, what is not older
+ * than this object of the list?  'known' is what is known of it or NULL. */
+bool inventory_event_prevails(const struct inventory *,
+                              const struct known *known,
+                              const struct object *);
+
 /* inventory-list.c */
-void inventory_remove_everything(struct inventory *);
+
+/* An event is about to put or delete 'known': it is held no longer. */
+void inventory_unhold(struct inventory *, const struct known *);
 
 #endif /* inventory-private.h */

@@ -28,7 +28,16 @@ inventory_create(void)
     hmap_init(&inv->claims);
     hmap_init(&inv->pair_macs);
     hmap_init(&inv->staged);
+    hmap_init(&inv->tombstones);
+    ovs_list_init(&inv->tombstones_by_age);
     return inv;
+}
+
+static void
+remove_known(struct inventory *inv, const struct known *k,
+             void *aux OVS_UNUSED)
+{
+    inventory_delete_known(inv, k);
 }
 
 void
@@ -39,7 +48,8 @@ inventory_destroy(struct inventory *inv)
     }
 
     inventory_list_abort(inv);
-    inventory_remove_everything(inv);
+    inventory_for_each_known(inv, remove_known, NULL);
+    inventory_unbury_all(inv);
     struct host_node *host;
     while ((host = inventory_next_touched_host(inv))) {
         inventory_unref_host(inv, host);
@@ -74,6 +84,7 @@ inventory_destroy(struct inventory *inv)
     hmap_destroy(&inv->claims);
     hmap_destroy(&inv->pair_macs);
     hmap_destroy(&inv->staged);
+    hmap_destroy(&inv->tombstones);
     free(inv);
 }
 

@@ -54,7 +54,8 @@ struct host_node {
     bool known;                 /* Is the host itself in the inventory? */
     bool self;                  /* Is it the one that we are? */
     bool touched;
-    uint32_t list;              /* The last list that had it. */
+    bool lacked;                /* Did the last whole list lack it? */
+    uint32_t list;              /* See inventory-private.h. */
     uint64_t revision;
     struct host_address *addresses; /* In order of preference. */
     size_t n_addresses;
@@ -69,6 +70,7 @@ struct segment_node {
     size_t n_refs;
     bool known;
     bool touched;
+    bool lacked;
     uint32_t list;
     uint64_t revision;
     struct segment_object object;   /* While known. */
@@ -78,6 +80,7 @@ struct segment_node {
 
 struct router_node {
     struct hmap_node id_node;   /* In inventory's 'routers'. */
+    bool lacked;
     uint32_t list;
     uint64_t revision;
     struct router_object object;
@@ -129,6 +132,7 @@ struct endpoint_node {
     struct endpoint *endpoint;  /* NULL while not in the inventory. */
     struct installed *installed;    /* overlay.h's. */
     uint32_t list;
+    bool lacked;
     bool touched;
     bool waiting;               /* overlay.h's: in its own queue. */
     char id[];
@@ -257,16 +261,25 @@ void inventory_list_abort(struct inventory *);
  *   2. The revision of a deleted object is remembered for TOMBSTONE_MS,
  *      whether an event or a list deleted it or it was never known, so that a
  *      late event cannot revive it.  A revision of 0 says nothing about
- *      order: it holds nothing back.
+ *      order: it holds nothing back.  No more than MAX_TOMBSTONES are
+ *      remembered, the youngest.
  *   3. What an event has changed while a list is taken in, that is after the
- *      list was asked for, that list leaves as it is.
+ *      list was asked for, that list leaves as it is, unless it has a higher
+ *      revision of the object: then the event came late.
+ *   4. An event says nothing new if it repeats the revision and the content
+ *      that are known.  Revisions of 0 are the exception: there, what comes
+ *      last is the newest.
+ *   5. The guard is not asked.  What it holds is held no longer once an event
+ *      has put or deleted it.
  *
  * 'now' is time in ms.  inventory_put() takes ownership of 'object'. */
 #define TOMBSTONE_MS (10 * 60 * 1000)
+#define MAX_TOMBSTONES 100000
 
 enum event_outcome {
     EVENT_APPLIED,              /* Something has changed. */
-    EVENT_SAME,                 /* It was known already. */
+    EVENT_SAME,                 /* It was known already, perhaps with a lower
+                                 * revision. */
     EVENT_STALE,                /* Ignored, by rule 1 or 2. */
 };
 enum event_outcome inventory_put(struct inventory *, struct object *object,
@@ -287,8 +300,9 @@ uint64_t inventory_seqno(const struct inventory *);
 /* Held deletions: how many, since when (0: none are held). */
 size_t inventory_n_held(const struct inventory *, long long int *since);
 
-/* Releases held deletions; returns how many objects were deleted. */
-size_t inventory_approve_deletions(struct inventory *);
+/* Releases held deletions; returns how many objects were deleted.  'now' is
+ * time in ms. */
+size_t inventory_approve_deletions(struct inventory *, long long int now);
 
 /* The queues of what was touched: the next one, or NULL, which is then no
  * longer queued. A returned host or segment is held for the caller, who gives

@@ -194,7 +194,7 @@ inventory_list_text(struct inventory *inv, const char *text)
     inventory_list_begin(inv);
     inventory_add_text(inv, text);
     inventory_list_end(inv, true, &guard, 1, &result);
-    inventory_approve_deletions(inv);
+    inventory_approve_deletions(inv, 1);
 }
 
 static void

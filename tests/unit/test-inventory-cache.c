@@ -266,7 +266,7 @@ agent_list(struct agent *agent, const char *const *texts, size_t n)
         list_object(agent, decode(texts[i]));
     }
     list_end(agent, "7");
-    inventory_approve_deletions(agent->inv);
+    inventory_approve_deletions(agent->inv, 1);
     inventory_cache_confirmed(agent->cache, "7");
 }
 

@@ -997,8 +997,8 @@ test_guard_hold_for_ever(void **state OVS_UNUSED)
         inventory_list_end(inv, true, &guard, now, &result);
         assert_int_equal(result.n_held, 2);
     }
-    assert_int_equal(inventory_approve_deletions(inv), 2);
-    assert_int_equal(inventory_approve_deletions(inv), 0);
+    assert_int_equal(inventory_approve_deletions(inv, 1), 2);
+    assert_int_equal(inventory_approve_deletions(inv, 1), 0);
     check_standings(inv, "host h\nsegment s served\n");
     inventory_destroy(inv);
 }
@@ -1017,7 +1017,7 @@ test_list_that_may_not_delete(void **state OVS_UNUSED)
     inventory_list_end(inv, false, &guard_20, 1, &result);
     assert_int_equal(result.n_deleted, 0);
     assert_int_equal(result.n_held, 1);
-    assert_int_equal(inventory_approve_deletions(inv), 0);
+    assert_int_equal(inventory_approve_deletions(inv, 1), 0);
     check_standings(inv, "host h\nsegment s served\nendpoint a served\n"
                     "endpoint b served\n");
     inventory_destroy(inv);
@@ -1041,7 +1041,7 @@ test_approve_between_lists(void **state OVS_UNUSED)
         if (!under_way) {
             inventory_list_abort(inv);
         }
-        inventory_approve_deletions(inv);
+        inventory_approve_deletions(inv, 1);
 
         /* The host and the segment were in both. */
         assert_int_equal(inventory_count(inv, OBJECT_HOST), 1);

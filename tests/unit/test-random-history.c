@@ -494,7 +494,7 @@ list(struct world *w, bool abort_it)
         inventory_list_abort(w->inventory);
     } else {
         inventory_list_end(w->inventory, true, &guard, w->now, &result);
-        inventory_approve_deletions(w->inventory);
+        inventory_approve_deletions(w->inventory, w->now);
     }
 }
 

@@ -25,8 +25,8 @@ unit_inventory-json := $(addprefix agent/cloud/,inventory-json.o \
 unit_inventory-cache := $(unit_inventory-json) $(addprefix agent/cloud/, \
     inventory-cache.o state-file.o state-reader.o state-writer.o \
     object-encode.o) $(addprefix agent/core/,inventory.o inventory-list.o \
-    inventory-change.o inventory-standing.o \
-    inventory-objects.o)
+    inventory-change.o inventory-event.o inventory-known.o \
+    inventory-standing.o inventory-objects.o)
 unit_inventory-source := $(unit_inventory-json) $(addprefix agent/cloud/, \
     inventory-source.o http-inventory.o file-inventory.o http-transfer.o \
     curl-poll.o http-answer.o inventory-url.o page-chain.o list-schedule.o \
@@ -38,8 +38,9 @@ unit_random-history := $(core_objects)
 unit_attachments := agent/core/attachments.o
 unit_conflicts := agent/core/conflicts.o
 unit_inventory := tests/unit/inventory-text.o $(addprefix agent/core/, \
-    inventory.o inventory-list.o \
-    inventory-change.o inventory-standing.o objects.o)
+    inventory.o inventory-list.o inventory-change.o inventory-event.o \
+    inventory-known.o inventory-standing.o objects.o)
+unit_inventory-event := $(unit_inventory)
 unit_flow-spec := $(addprefix agent/core/,flow-spec.o flow-builder.o \
     flow-diff.o pipeline.o) $(unit_inventory)
 unit_overlay := tests/unit/model-host.o tests/unit/inventory-text.o \

@@ -20,8 +20,9 @@ enum inventory_event_type {
     INVENTORY_EVENT_PUT,        /* 'object' is what the object is now. */
     INVENTORY_EVENT_DELETE,     /* 'kind', 'id' and 'revision'. */
 
-    /* Something about the object has changed: the event has only 'kind' and
-     * 'id' (a thin event), so a list has to tell what. */
+    /* Something about the object has changed, and a list has to tell what:
+     * the event has only 'kind' and 'id' (a thin event), or it is a delete
+     * without a revision. */
     INVENTORY_EVENT_THIN,
 
     /* Nothing for this version: an object of a kind that it does not know
@@ -73,7 +74,7 @@ enum {
     EVENT_BATCH_MAX = 10000,    /* Events in a batch. */
 };
 
-/* What a body consists of: PUT, DELETE, THIN and UNKNOWN (kind) only. */
+/* What a body consists of: PUT, DELETE and THIN only. */
 struct inventory_event_batch {
     struct inventory_event *events;
     size_t n;
@@ -99,7 +100,9 @@ void event_body_error_uninit(struct event_body_error *);
  * event's type where it is not in the body (EVENT_BODY_DATA), else NULL.
  *
  * A type must end in ".KIND.put" or ".KIND.delete" (Standard Webhooks: or be
- * just "KIND.put") and agree with the object's "kind" where that is given. */
+ * just "KIND.put").  It names the object's kind; a "kind" in the object may be
+ * left out, but not disagree.  "data_base64" is refused.  Of a CloudEvent's
+ * other attributes and extensions nothing is looked at. */
 enum event_body_result inventory_event_decode_body(
     enum event_body, const char *type, const char *text, size_t len,
     struct inventory_event_batch *batch, struct event_body_error *error);

@@ -120,6 +120,19 @@ text_read_value(struct json_text *text, char **errorp)
     return NULL;
 }
 
+json_t *
+text_read_only_value(struct json_text *text, char **errorp)
+{
+    json_t *value = text_read_value(text, errorp);
+    text_peek(text);
+    if (value && !text_at_end(text)) {
+        *errorp = text_unexpected(text, "nothing more");
+        json_decref(value);
+        return NULL;
+    }
+    return value;
+}
+
 void
 node_value_free(json_t *value)
 {
@@ -139,6 +152,38 @@ put_path(const struct json_node *node, struct ds *s)
         ds_put_format(s, "%s%s", node->up->up ? "." : "", node->name);
     } else {
         ds_put_format(s, "[%"PRIuSIZE"]", node->index);
+    }
+}
+
+/* Appends the JSON Pointer (RFC 6901) of 'node' in the whole text. */
+static void
+put_pointer(const struct json_node *node, struct ds *s)
+{
+    if (!node->up) {
+        if (node->decoder->where) {
+            put_pointer(node->decoder->where, s);
+        }
+        return;
+    }
+    put_pointer(node->up, s);
+    if (node->name) {
+        ds_put_format(s, "/%s", node->name);
+    } else {
+        ds_put_format(s, "/%"PRIuSIZE, node->index);
+    }
+}
+
+/* Keeps 'message', of which it takes over the text, as the first refusal. */
+static void
+record(const struct json_node *node, struct ds *message)
+{
+    struct json_decoder *decoder = node->decoder;
+
+    decoder->error = ds_steal_cstr(message);
+    if (decoder->pointerp) {
+        struct ds pointer = DS_EMPTY_INITIALIZER;
+        put_pointer(node, &pointer);
+        *decoder->pointerp = ds_steal_cstr(&pointer);
     }
 }
 
@@ -214,7 +259,7 @@ node_refuse(const struct json_node *node, const char *problem, ...)
         va_start(args, problem);
         ds_put_format_valist(&s, problem, args);
         va_end(args);
-        node->decoder->error = ds_steal_cstr(&s);
+        record(node, &s);
     }
     return false;
 }
@@ -231,6 +276,17 @@ node_of_value(const struct json_node *up, const char *name, json_t *value)
 }
 
 struct json_node
+node_of_item(const struct json_node *up, size_t index, json_t *value)
+{
+    return (struct json_node) {
+        .decoder = up->decoder,
+        .value = value,
+        .up = up,
+        .index = index,
+    };
+}
+
+struct json_node
 node_member(const struct json_node *up, const char *name)
 {
     return node_of_value(up, name, json_object_get(up->value, name));
@@ -239,12 +295,7 @@ node_member(const struct json_node *up, const char *name)
 struct json_node
 node_item(const struct json_node *up, size_t index)
 {
-    return (struct json_node) {
-        .decoder = up->decoder,
-        .value = json_array_get(up->value, index),
-        .up = up,
-        .index = index,
-    };
+    return node_of_item(up, index, json_array_get(up->value, index));
 }
 
 bool
@@ -254,7 +305,7 @@ node_require(const struct json_node *node)
         struct ds s = DS_EMPTY_INITIALIZER;
         put_subject(node, &s);
         ds_put_cstr(&s, "is missing");
-        node->decoder->error = ds_steal_cstr(&s);
+        record(node, &s);
     }
     return node->value != NULL;
 }
@@ -274,6 +325,29 @@ node_get_string(const struct json_node *node, const char **sp)
         return node_refuse(node, "holds a NUL character");
     }
     *sp = s;
+    return true;
+}
+
+bool
+node_copy_printable(const struct json_node *node, size_t max, char **copy)
+{
+    const char *s = NULL;
+    if (!node_get_string(node, &s)) {
+        return false;
+    }
+    if (s) {
+        size_t len = strlen(s);
+        if (!len || len > max) {
+            return node_refuse(node, "is not of 1 to %"PRIuSIZE" bytes",
+                               max);
+        }
+        for (size_t i = 0; i < len; i++) {
+            if (s[i] < 0x20 || s[i] > 0x7e) {
+                return node_refuse(node, "is not printable ASCII");
+            }
+        }
+        *copy = xstrdup(s);
+    }
     return true;
 }
 
@@ -354,6 +428,19 @@ node_is_object(const struct json_node *node)
             || node_refuse(node, "is not an object"));
 }
 
+size_t
+node_n_members(const struct json_node *node)
+{
+    const char *name;
+    json_t *value;
+    size_t n = 0;
+
+    json_object_foreach (node->value, name, value) {
+        n += !json_is_null(value);
+    }
+    return n;
+}
+
 /* Objects. */
 
 void
@@ -362,14 +449,17 @@ node_value_decode(json_t *value, struct inventory_item *item)
     struct json_decoder decoder = { .error = NULL };
     struct json_node root = { .decoder = &decoder, .value = value };
 
-    object_json_decode(&root, item);
+    if (object_json_identify(&root, NULL, item)) {
+        item->object = object_json_decode(&root, item->kind, item->id);
+    }
+    item->error = decoder.error;
 }
 
 struct object *
 inventory_json_decode_object(const char *s, size_t len, char **errorp)
 {
     struct json_text text = { .text = s, .len = len };
-    json_t *value = text_read_value(&text, errorp);
+    json_t *value = text_read_only_value(&text, errorp);
     if (!value) {
         return NULL;
     }
@@ -378,11 +468,7 @@ inventory_json_decode_object(const char *s, size_t len, char **errorp)
     node_value_decode(value, &item);
     json_decref(value);
 
-    text_peek(&text);
-    if (!text_at_end(&text)) {
-        free(item.error);
-        item.error = text_unexpected(&text, "nothing more");
-    } else if (item.unknown_kind) {
+    if (item.unknown_kind) {
         struct ds e = DS_EMPTY_INITIALIZER;
         ds_put_cstr(&e, "\"kind\" is ");
         safe_text_put(&e, item.unknown_kind, strlen(item.unknown_kind));

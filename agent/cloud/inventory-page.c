@@ -112,33 +112,8 @@ page_read_start(struct inventory_page *page)
     }
 }
 
-/* Checks the string in 'node' and copies it to '*copy'.  The cursor is
- * opaque, but must fit in a request, and it must be possible to log the
- * version. */
-static bool
-page_take_string(const struct json_node *node, size_t max, char **copy)
-{
-    const char *s = NULL;
-    if (!node_get_string(node, &s)) {
-        return false;
-    }
-    if (s) {
-        size_t len = strlen(s);
-        if (!len || len > max) {
-            return node_refuse(node, "is not of 1 to %"PRIuSIZE" bytes",
-                               max);
-        }
-        for (size_t i = 0; i < len; i++) {
-            if (s[i] < 0x20 || s[i] > 0x7e) {
-                return node_refuse(node, "is not printable ASCII");
-            }
-        }
-        *copy = xstrdup(s);
-    }
-    return true;
-}
-
-/* Reads the value of the member 'name'. */
+/* Reads the value of the member 'name'.  The cursor is opaque, but must fit in
+ * a request, and it must be possible to log the version. */
 static void
 page_read_member(struct inventory_page *page, const char *name)
 {
@@ -157,14 +132,14 @@ page_read_member(struct inventory_page *page, const char *name)
         if (page->version) {
             node_refuse(&node, "stands there twice");
         } else {
-            page_take_string(&node, INVENTORY_VERSION_MAX, &page->version);
+            node_copy_printable(&node, INVENTORY_VERSION_MAX, &page->version);
         }
     } else if (!strcmp(name, "next")) {
         if (page->has_next) {
             node_refuse(&node, "stands there twice");
         } else {
             page->has_next = true;
-            page_take_string(&node, INVENTORY_CURSOR_MAX, &page->cursor);
+            node_copy_printable(&node, INVENTORY_CURSOR_MAX, &page->cursor);
         }
     } else if (!strcmp(name, "items")) {
         node_refuse(&node, "is not an array");

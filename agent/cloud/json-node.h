@@ -41,6 +41,9 @@ char *text_unexpected(const struct json_text *text, const char *wanted);
 /* Reads one value of any type, to be freed with node_value_free().  On failure
  * returns NULL and sets '*errorp', which the caller must free. */
 struct json_t *text_read_value(struct json_text *, char **errorp);
+
+/* Likewise, of a text that has to be nothing but one value. */
+struct json_t *text_read_only_value(struct json_text *, char **errorp);
 void node_value_free(struct json_t *);
 
 /* Decodes 'value' as an object of the inventory, filling in all of '*item'. */
@@ -51,6 +54,14 @@ struct json_decoder {
     const char *kind;           /* For messages; NULL: not known (yet). */
     const char *id;             /* Likewise. */
     char *error;                /* The first refusal, or NULL. */
+
+    /* For those who have to point to the member at fault in their text. */
+    char **pointerp;            /* Takes, on the first refusal, the JSON Pointer
+                                 * (RFC 6901) of what was refused; NULL: it is
+                                 * not wanted. */
+    const struct json_node *where;  /* What the nodes' root is in a value around
+                                     * it that has another decoder; NULL: the
+                                     * root is the whole text. */
 };
 
 struct json_node {
@@ -61,9 +72,14 @@ struct json_node {
     size_t index;               /* Of an item. */
 };
 
-/* The member 'name' with 'value' of 'up', whose own value does not matter. */
+/* The member 'name' with 'value' of 'up', whose own value does not matter.
+ * Names stand in JSON Pointers as they are: without '~' and '/'. */
 struct json_node node_of_value(const struct json_node *up, const char *name,
                                struct json_t *value);
+
+/* Likewise, item 'index'. */
+struct json_node node_of_item(const struct json_node *up, size_t index,
+                              struct json_t *value);
 
 /* The member 'name' of 'up', which must be an object. */
 struct json_node node_member(const struct json_node *up,
@@ -77,6 +93,11 @@ bool node_require(const struct json_node *);
 
 /* Stores a string that lives as long as the JSON value and holds no NUL. */
 bool node_get_string(const struct json_node *, const char **);
+
+/* Stores a copy, which the caller must free, of a string of 1 to 'max'
+ * printable ASCII characters. */
+bool node_copy_printable(const struct json_node *, size_t max, char **);
+
 bool node_get_bool(const struct json_node *, bool *);
 bool node_get_integer(const struct json_node *, uint64_t min,
                       uint64_t max, uint64_t *);
@@ -86,6 +107,10 @@ bool node_get_array(const struct json_node *, size_t max, size_t *n);
 
 /* False, recorded, if the node is no object. */
 bool node_is_object(const struct json_node *);
+
+/* The number of members that an object has, leaving out those that are
+ * null. */
+size_t node_n_members(const struct json_node *);
 
 /* Records that the value 'problem', e.g. "is not a MAC address".  Returns
  * false. */

@@ -537,13 +537,18 @@ static bool (*const decoders[N_OBJECT_KINDS])(const struct json_node *,
 /* Finds out of which kind 'root' is.  Returns false if that cannot be told, or
  * if it is none that this version knows. */
 static bool
-decode_kind(const struct json_node *root, struct inventory_item *item)
+decode_kind(const struct json_node *root, const enum object_kind *named,
+            struct inventory_item *item)
 {
     struct json_node kind = node_member(root, "kind");
-    const char *s = NULL;
+    const char *s = named ? object_kind_to_string(*named) : NULL;
 
-    if (!node_require(&kind) || !node_get_string(&kind, &s)) {
+    if ((!named && !node_require(&kind)) || !node_get_string(&kind, &s)) {
         return false;
+    }
+    if (named && strcmp(s, object_kind_to_string(*named))) {
+        return node_refuse(&kind, "is not the %s that the event's type names",
+                           object_kind_to_string(*named));
     }
     if (!object_kind_from_string(s, &item->kind)) {
         item->unknown_kind = xstrdup(s);
@@ -553,35 +558,44 @@ decode_kind(const struct json_node *root, struct inventory_item *item)
     return true;
 }
 
-/* Decodes an object of which 'item' has the kind and the id. */
-static struct object *
-decode_object(const struct json_node *root, const struct inventory_item *item)
-{
-    struct object *object = xzalloc(sizeof *object);
-    object->kind = item->kind;
-    object->id = xstrdup(item->id);
-
-    struct json_node revision = node_member(root, "revision");
-    if (!node_get_integer(&revision, 0, INT64_MAX, &object->revision)
-        || !decoders[object->kind](root, object)) {
-        object_destroy(object);
-        return NULL;
-    }
-    return object;
-}
-
-void
-object_json_decode(const struct json_node *root, struct inventory_item *item)
+bool
+object_json_identify(const struct json_node *root,
+                     const enum object_kind *named,
+                     struct inventory_item *item)
 {
     struct json_node id = node_member(root, "id");
 
     *item = (struct inventory_item) { .object = NULL };
     if (node_is_object(root)
-        && decode_kind(root, item)
+        && decode_kind(root, named, item)
         && node_require(&id)
         && get_id(&id, &item->id)) {
         root->decoder->id = item->id;
-        item->object = decode_object(root, item);
+        return true;
     }
-    item->error = root->decoder->error;
+    return false;
+}
+
+bool
+object_json_get_revision(const struct json_node *root, uint64_t *revision)
+{
+    struct json_node node = node_member(root, "revision");
+
+    return node_get_integer(&node, 0, INT64_MAX, revision);
+}
+
+struct object *
+object_json_decode(const struct json_node *root, enum object_kind kind,
+                   const char *id)
+{
+    struct object *object = xzalloc(sizeof *object);
+    object->kind = kind;
+    object->id = xstrdup(id);
+
+    if (!object_json_get_revision(root, &object->revision)
+        || !decoders[kind](root, object)) {
+        object_destroy(object);
+        return NULL;
+    }
+    return object;
 }

@@ -205,6 +205,7 @@ update_link(struct overlay *ov, struct link *link)
         ov->sink->group(ov->sink->aux, link->group, ofport);
         touch_waiting_endpoints(ov, link->peer);
     }
+    overlay_update_pending(ov, link);
     overlay_report_link(ov, link, false);
 }
 
@@ -273,6 +274,7 @@ destroy_link(struct overlay *ov, struct link *link)
         link->tunnel = NULL;
         overlay_unref_tunnel(ov, t, 0);
     }
+    ov->n_pending_links -= link->pending;
     ov->sink->group_deleted(ov->sink->aux, link->group);
     id_pool_free_id(ov->groups, link->group);
     ov->counts.n_groups--;

@@ -5,7 +5,7 @@
 
 /* What the parts of the overlay share: overlay.c (life, a run), -endpoints.c,
  * -segments.c, -links.c, -tunnels.c, -choose.c (encapsulation and addresses of
- * a tunnel), -report.c (conflicts). */
+ * a tunnel), -complete.c (has a change arrived?), -report.c (conflicts). */
 
 #include "core/attachments.h"
 #include "core/conflicts.h"
@@ -48,6 +48,7 @@ struct overlay {
     struct ovs_list idle_links; /* By 'idle_list'. */
     struct ovs_list idle_tunnels;   /* By 'idle_list'. */
     struct id_pool *groups;     /* Group numbers in use. */
+    size_t n_pending_links;
     struct overlay_counts counts;
     bool static_flows;          /* Were the static flows told? */
     bool settled;               /* Did the last run leave nothing to do? */
@@ -101,6 +102,7 @@ struct link {
     uint32_t ofport;            /* Where the group leads; 0: nowhere. */
     size_t n_users;             /* Endpoints that use it or wait for it. */
     size_t n_waiting;           /* Of them, those that wait. */
+    bool pending;               /* Used, but 'tunnel' has no ofport yet? */
     long long int expires;      /* While not used. */
     struct tunnel *tunnel;      /* Wanted; NULL: there is no way. */
     struct tunnel *old;         /* Used until 'tunnel' has an ofport. */
@@ -217,6 +219,11 @@ const struct link *overlay_label_link(const struct tunnel *);
 void overlay_tell_tunnel(struct overlay *, struct tunnel *);
 void overlay_tell_tunnel_flows(struct overlay *, struct tunnel *);
 void overlay_tunnel_forget_told(struct tunnel *);
+
+/* overlay-complete.c */
+
+/* Brings up to date whether the link waits for a port. */
+void overlay_update_pending(struct overlay *, struct link *);
 
 /* overlay-choose.c */
 

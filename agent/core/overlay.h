@@ -101,8 +101,18 @@ void overlay_for_each_group(const struct overlay *, overlay_group_cb *,
 
 /* Is all that (kind, id) leads to what it should be, tunnels included: has the
  * sink been told of it, and do the groups concerned lead to a port?  Means
- * something only after overlay_run() has returned true.  True too for what is
- * not known or of no use here. */
+ * something only after overlay_run() has returned true.
+ *
+ * The groups concerned are, for an endpoint elsewhere, that of its host; for
+ * one that is plugged here and for a segment, those of all peers with an
+ * endpoint in the segment; for a host, all that lead there, and all there are
+ * if it is this host.  A tunnel that is kept while another one comes up does
+ * not count, the new one does.
+ *
+ * True too for what is not known or of no use here, and where there is no way
+ * to a peer (which is reported): nothing more will come by itself.  A port
+ * that Open vSwitch refuses counts as missing for its own peer, but does not
+ * hold up what concerns all peers. */
 bool overlay_is_complete(const struct overlay *, enum object_kind,
                          const char *id);
 

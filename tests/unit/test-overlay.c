@@ -1426,6 +1426,178 @@ test_tunnel_ofport_changes(void **state OVS_UNUSED)
     model_host_destroy(h);
 }
 
+/* Whether a change has arrived. */
+
+static void
+put(struct model_host *h, const char *line)
+{
+    assert_int_equal(inventory_put(h->inventory, object_from_text(line),
+                                   h->now), EVENT_APPLIED);
+}
+
+/* Which of the hosts (h), the segment (s) and its endpoints (b) are. */
+static void
+check_complete(const struct model_host *h, const char *expected)
+{
+    static const struct {
+        enum object_kind kind;
+        const char *id, *name;
+    } objects[] = {
+        { OBJECT_HOST, "hv1", "h1" }, { OBJECT_HOST, "hv2", "h2" },
+        { OBJECT_HOST, "hv3", "h3" }, { OBJECT_SEGMENT, "blue", "s" },
+        { OBJECT_ENDPOINT, "b1", "b1" }, { OBJECT_ENDPOINT, "b2", "b2" },
+        { OBJECT_ENDPOINT, "b3", "b3" },
+    };
+    struct ds s = DS_EMPTY_INITIALIZER;
+
+    for (size_t i = 0; i < ARRAY_SIZE(objects); i++) {
+        if (overlay_is_complete(h->overlay, objects[i].kind, objects[i].id)) {
+            ds_put_format(&s, "%s%s", s.length ? " " : "", objects[i].name);
+        }
+    }
+    assert_string_equal(ds_cstr(&s), expected);
+    ds_destroy(&s);
+}
+
+#define ALL "h1 h2 h3 s b1 b2 b3"
+
+/* The first endpoint here makes tunnels to all peers of the segment. */
+static void
+test_complete_first_endpoint(void **state OVS_UNUSED)
+{
+    struct model_host *h = make_hv1(HOSTS BLUE B2 B3);
+
+    check_complete(h, ALL);     /* Nothing is live here. */
+    model_plug(h, "tap1", "b1", 5);
+    check_complete(h, ALL);
+    put(h, B1);
+    check_complete(h, "b2 b3"); /* Nothing has been looked at. */
+    model_run(h);
+    check_complete(h, "");
+    model_give_ports(h);
+    check_complete(h, ALL);
+    assert_true(overlay_is_complete(h->overlay, OBJECT_ENDPOINT, "none"));
+    assert_true(overlay_is_complete(h->overlay, OBJECT_SEGMENT, "none"));
+    assert_true(overlay_is_complete(h->overlay, OBJECT_HOST, "none"));
+    assert_true(overlay_is_complete(h->overlay, OBJECT_ROUTER, "none"));
+    model_host_destroy(h);
+}
+
+/* On a known peer, on a new one, moved to a new one, gone. */
+static void
+test_complete_remote_endpoint(void **state OVS_UNUSED)
+{
+    struct model_host *h = make_hv1_b1(HOSTS BLUE B1 B2);
+
+    put(h, "endpoint b3 blue hv2 3");
+    check_complete(h, "b2");
+    model_run(h);
+    check_complete(h, ALL);
+    put(h, B3);
+    model_run(h);
+    check_complete(h, "h2 b2");
+    model_give_ports(h);
+    check_complete(h, ALL);
+
+    /* It goes before the port comes: nobody waits for that. */
+    put(h, "endpoint b2 blue hv4 2");
+    put(h, "host hv4 vxlan=192.0.2.4");
+    model_run(h);
+    check_complete(h, "h2 h3 b3");
+    assert_false(overlay_is_complete(h->overlay, OBJECT_HOST, "hv4"));
+    inventory_delete(h->inventory, OBJECT_ENDPOINT, "b2", 0, h->now);
+    assert_false(overlay_is_complete(h->overlay, OBJECT_ENDPOINT, "b2"));
+    model_run(h);
+    check_complete(h, ALL);
+    assert_true(overlay_is_complete(h->overlay, OBJECT_HOST, "hv4"));
+    model_host_destroy(h);
+}
+
+/* Work is done in portions. */
+static void
+test_complete_in_portions(void **state OVS_UNUSED)
+{
+    struct model_host *h = make_hv1_b1(HV1 HV2 BLUE B1 B2);
+
+    put(h, "endpoint b3 blue hv2 3");
+    assert_false(overlay_run(h->overlay, h->now, 0));
+    check_complete(h, "h3 b2"); /* There is no hv3. */
+    assert_true(overlay_run(h->overlay, h->now, 1));
+    check_complete(h, ALL);
+    model_host_destroy(h);
+}
+
+/* A tunnel that is kept while a new one comes up is not the new state. */
+static void
+test_complete_while_changing(void **state OVS_UNUSED)
+{
+    struct model_host *h = make_hv1_b1(HOSTS BLUE B1 B2 B3);
+
+    check_complete(h, ALL);
+    put(h, "host hv2 vxlan=192.0.2.22");
+    model_run(h);
+    model_check_way(h, 77, "2", TO_HV2);
+    check_complete(h, "h3 b3");
+    model_give_ports(h);
+    check_complete(h, ALL);
+
+    put(h, "host hv1 gre=192.0.2.1");
+    model_run(h);
+    check_complete(h, "h2 b2"); /* hv2 offers no GRE: there is no way. */
+    model_give_ports(h);
+    check_complete(h, ALL);
+
+    h->settings.segment_key = true;
+    model_configure(h);
+    model_check_way(h, 77, "3", "gre 192.0.2.1->192.0.2.3");
+    assert_false(overlay_is_complete(h->overlay, OBJECT_ENDPOINT, "b3"));
+    model_give_ports(h);
+    check_complete(h, ALL);
+    model_host_destroy(h);
+}
+
+/* Where there is no way, nothing more will come by itself. */
+static void
+test_complete_without_a_way(void **state OVS_UNUSED)
+{
+    struct model_host *h = make_hv1_b1(HV1 HV2 "host hv3 geneve=192.0.2.3\n"
+                                       BLUE B1 B2 B3);
+
+    model_check_way(h, 77, "3", "nowhere");
+    check_complete(h, ALL);
+    put(h, "host hv3");
+    model_run(h);
+    check_complete(h, ALL);
+    put(h, HV3);
+    model_run(h);
+    check_complete(h, "h2 b2");
+    model_give_ports(h);
+    check_complete(h, ALL);
+    model_host_destroy(h);
+}
+
+/* A port that Open vSwitch refuses is missing for its peer alone. */
+static void
+test_complete_with_a_refused_port(void **state OVS_UNUSED)
+{
+    struct model_host *h = make_hv1_b1(HOSTS BLUE B1 B2);
+
+    put(h, B3);
+    model_run(h);
+    check_complete(h, "h2 b2");
+
+    struct model_tunnel *t = shash_find_data(&h->tunnels, TO_HV3);
+    struct tunnel_port port = { .key = t->key, .name = TO_HV3, .peer = "hv3",
+                                .group = t->group, .error = "File exists" };
+    overlay_tunnel_port_changed(h->overlay, NULL, &port);
+    model_run(h);
+    check_complete(h, "h1 h2 s b1 b2");
+    overlay_tunnel_port_changed(h->overlay, &port, NULL);
+    model_give_ports(h);
+    check_complete(h, ALL);
+    model_host_destroy(h);
+}
+
 int
 main(void)
 {
@@ -1472,6 +1644,12 @@ main(void)
         cmocka_unit_test(test_segment_comes_and_goes),
         cmocka_unit_test(test_ports_from_before),
         cmocka_unit_test(test_tunnel_ofport_changes),
+        cmocka_unit_test(test_complete_first_endpoint),
+        cmocka_unit_test(test_complete_remote_endpoint),
+        cmocka_unit_test(test_complete_in_portions),
+        cmocka_unit_test(test_complete_while_changing),
+        cmocka_unit_test(test_complete_without_a_way),
+        cmocka_unit_test(test_complete_with_a_refused_port),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

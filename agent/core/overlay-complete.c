@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "core/overlay.h"
+#include "core/overlay-private.h"
+
+#include "hash.h"
+#include "util.h"
+
+/* Whether a change has arrived, down to the tunnel ports.
+ *
+ * The sink is told of flows and groups in the run that finds them out; what
+ * can take longer is a tunnel port, until it has an ofport.  A link that has
+ * no way to its peer is complete: nothing more will come by itself. */
+
+/* Brings up to date whether the link still waits for a port. */
+void
+overlay_update_pending(struct overlay *ov, struct link *link)
+{
+    bool pending = link->n_users && link->tunnel
+                   && (link->old || !link->tunnel->ofport);
+
+    ov->n_pending_links += (int) pending - (int) link->pending;
+    link->pending = pending;
+}
+
+/* Has Open vSwitch refused the link's port?  That may last until an operator
+ * sees to it. */
+static bool
+has_failed(const struct link *link)
+{
+    return link->tunnel && link->tunnel->error && !link->tunnel->ofport;
+}
+
+static bool
+links_to_are_complete(const struct overlay *ov, const struct host_node *peer)
+{
+    const struct link *link;
+
+    HMAP_FOR_EACH_WITH_HASH (link, node, hash_pointer(peer, 0), &ov->links) {
+        if (link->peer == peer && link->pending) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Of ports that have failed it is not asked where all peers count, or one of
+ * them would hold up everybody. */
+static bool
+all_links_are_complete(const struct overlay *ov)
+{
+    const struct link *link;
+
+    HMAP_FOR_EACH (link, node, &ov->links) {
+        if (link->pending && !has_failed(link)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool
+links_of_segment_are_complete(const struct live_segment *ls)
+{
+    const struct segment_peer *peer;
+
+    HMAP_FOR_EACH (peer, node, &ls->peers) {
+        if (peer->link->pending && !has_failed(peer->link)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Has the last run left anything to do, or has anything happened since? */
+static bool
+is_behind(const struct overlay *ov)
+{
+    return !ov->settled || inventory_has_touched(ov->inventory)
+           || !ovs_list_is_empty(&ov->dirty_links)
+           || !ovs_list_is_empty(&ov->dirty_tunnels)
+           || !ovs_list_is_empty(&ov->dirty_segments);
+}
+
+static bool
+segment_is_complete(const struct overlay *ov,
+                    const struct segment_node *segment)
+{
+    return !is_behind(ov)
+           && (!ov->n_pending_links || !segment->live
+               || links_of_segment_are_complete(segment->live));
+}
+
+static bool
+host_is_complete(const struct overlay *ov, const struct host_node *host)
+{
+    return !is_behind(ov)
+           && (!ov->n_pending_links
+               || (host->self ? all_links_are_complete(ov)
+                              : links_to_are_complete(ov, host)));
+}
+
+/* A remote endpoint needs the way to its host.  One that is plugged here needs
+ * the ways to all peers of its segment, to send to them and to hear from them:
+ * it may be the first here. */
+static bool
+endpoint_is_complete(const struct overlay *ov,
+                     const struct endpoint_node *node)
+{
+    const struct installed *in = node->installed;
+
+    if (node->touched || node->waiting) {
+        return false;
+    }
+    if (!in || !in->record) {
+        return true;
+    }
+    if (in->port) {
+        return segment_is_complete(ov, in->segment->segment);
+    }
+    return (!in->link || !in->link->pending)
+           && (!in->next || !in->next->pending);
+}
+
+bool
+overlay_is_complete(const struct overlay *ov, enum object_kind kind,
+                    const char *id)
+{
+    const struct host_node *host;
+    const struct segment_node *segment;
+    const struct endpoint_node *endpoint;
+
+    switch (kind) {
+    case OBJECT_HOST:
+        host = inventory_find_host(ov->inventory, id);
+        return !host || host_is_complete(ov, host);
+    case OBJECT_SEGMENT:
+        segment = inventory_find_segment(ov->inventory, id);
+        return !segment || segment_is_complete(ov, segment);
+    case OBJECT_ENDPOINT:
+        endpoint = inventory_find_endpoint(ov->inventory, id);
+        return !endpoint || endpoint_is_complete(ov, endpoint);
+    case OBJECT_ROUTER:
+        return true;            /* Not served. */
+    default:
+        OVS_NOT_REACHED();
+    }
+}

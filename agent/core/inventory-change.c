@@ -580,6 +580,7 @@ inventory_router_delete(struct inventory *inv, struct router_node *node)
     free(node);
     inv->n_known[OBJECT_ROUTER]--;
     inv->seqno++;
+    inv->routers_seqno++;
 }
 
 void
@@ -587,6 +588,7 @@ inventory_change_router(struct inventory *inv, struct router_node *node,
               struct object *object)
 {
     inv->seqno++;
+    inv->routers_seqno++;
     free_router(&node->object);
     node->object = object->router;
     node->revision = object->revision;

@@ -29,6 +29,7 @@ struct inventory {
     struct hmap endpoints;      /* Contains struct endpoint_nodes. */
     size_t n_known[N_OBJECT_KINDS];
     uint64_t seqno;             /* See inventory_seqno(). */
+    uint64_t routers_seqno;
     struct host_node *self;     /* Held, or NULL. */
 
     struct hmap addresses;      /* Known hosts' struct host_addresses. */

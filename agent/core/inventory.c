@@ -208,6 +208,12 @@ inventory_seqno(const struct inventory *inv)
     return inv->seqno;
 }
 
+uint64_t
+inventory_routers_seqno(const struct inventory *inv)
+{
+    return inv->routers_seqno;
+}
+
 /* Nodes of hosts and segments. */
 
 struct host_node *

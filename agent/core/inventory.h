@@ -297,6 +297,9 @@ uint32_t inventory_next_list(const struct inventory *);
  * does not grow with a revision alone. */
 uint64_t inventory_seqno(const struct inventory *);
 
+/* The same for routers alone, which are not served and so never touched. */
+uint64_t inventory_routers_seqno(const struct inventory *);
+
 /* Held deletions: how many, since when (0: none are held). */
 size_t inventory_n_held(const struct inventory *, long long int *since);
 

@@ -29,7 +29,8 @@ struct overlay {
     struct conflicts conflicts;
     struct svec served, unserved;   /* Ports, to be told of after the run. */
     struct sset dirty_ports;    /* Names, to be reported on again. */
-    uint32_t reported_list;     /* Last list whose routers were reported. */
+    uint32_t reported_list;     /* inventory_last_list() at a report... */
+    uint64_t reported_routers;  /* ...and inventory_routers_seqno(). */
 
     bool configured;
     struct overlay_settings settings;

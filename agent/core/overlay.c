@@ -202,8 +202,11 @@ run_reports(struct overlay *ov)
     sset_clear(&ov->dirty_ports);
     if (ov->reported_list != inventory_last_list(ov->inventory)) {
         ov->reported_list = inventory_last_list(ov->inventory);
-        overlay_report_routers(ov);
         overlay_report_own_host(ov);
+    }
+    if (ov->reported_routers != inventory_routers_seqno(ov->inventory)) {
+        ov->reported_routers = inventory_routers_seqno(ov->inventory);
+        overlay_report_routers(ov);
     }
 }
 

@@ -1426,6 +1426,22 @@ test_tunnel_ofport_changes(void **state OVS_UNUSED)
     model_host_destroy(h);
 }
 
+/* What is not served by this version is reported, however it was told. */
+static void
+test_routers_of_events(void **state OVS_UNUSED)
+{
+    struct model_host *h = make_hv1(HV1 "router r1 9\n");
+
+    model_check_conflicts(h, "router \"r1\"", NULL);
+    inventory_put(h->inventory, object_from_text("router r2 8"), h->now);
+    model_run(h);
+    model_check_conflicts(h, "router \"r1\"", "router \"r2\"", NULL);
+    inventory_delete(h->inventory, OBJECT_ROUTER, "r1", 0, h->now);
+    model_run(h);
+    model_check_conflicts(h, "router \"r2\"", NULL);
+    model_host_destroy(h);
+}
+
 /* Whether a change has arrived. */
 
 static void
@@ -1644,6 +1660,7 @@ main(void)
         cmocka_unit_test(test_segment_comes_and_goes),
         cmocka_unit_test(test_ports_from_before),
         cmocka_unit_test(test_tunnel_ofport_changes),
+        cmocka_unit_test(test_routers_of_events),
         cmocka_unit_test(test_complete_first_endpoint),
         cmocka_unit_test(test_complete_remote_endpoint),
         cmocka_unit_test(test_complete_in_portions),

@@ -76,7 +76,7 @@ install-packages = $(if $(SKIP_PACKAGES),:,packaging/install-packages)
 
 include tests/unit/tests.mk
 
-.PHONY: check check-layers check-unit check-system demo
+.PHONY: check check-layers check-unit check-system demo bench
 check: packages-lab
 	@$(MAKE) --no-print-directory $(jobs) all unit-tests
 	@$(MAKE) --no-print-directory check-layers
@@ -97,6 +97,12 @@ check-system: packages-lab
 demo: packages-lab
 	@$(MAKE) --no-print-directory $(jobs) all
 	@VTEPD=$(abspath $(BUILD)/vtepd) $(PYTHON) tests/lab/demo.py
+
+# Dummy datapaths: needs no network namespaces, so no root either.
+bench: packages-check
+	@$(MAKE) --no-print-directory $(jobs) all
+	@VTEPD=$(abspath $(BUILD)/vtepd) PYTHONPATH=tests $(PYTHON) -B -m bench \
+	    $(if $(filter full,$(BENCH)),--full) $(BENCH_ARGS)
 
 export KEEP
 
@@ -123,6 +129,8 @@ help:
 	@echo "make check-unit         unit tests; UNIT='inventory ...': only these"
 	@echo "make check-system       system tests (root); PYTEST_ARGS='-k name'"
 	@echo "make demo               shows vtepd at work (root); KEEP=1: stays up"
+	@echo "make bench              what vtepd costs, beside the floor; BENCH=full:"
+	@echo "                        the large sizes; BENCH_ARGS='--runs 9 list'"
 	@echo "make install            to PREFIX (/usr/local), under DESTDIR"
 	@echo "make clean, distclean   keeps the built libopenvswitch, or does not"
 	@echo

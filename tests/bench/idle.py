@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Nothing happens: how often vtepd wakes up all the same, and what it costs.
+It has one timer that it needs, the look whether encap-ip is still there."""
+
+from __future__ import annotations
+
+import time
+
+from .daemons import cpu_seconds, wake_ups
+from .figures import Figure
+from .host import Host
+from .install import final_flows
+from .inventory import Shape
+from .static_api import StaticApi
+
+SECONDS = 2
+
+
+def measure(shape: Shape, runs: int) -> list[Figure]:
+    size = f"{shape.live:,}"
+    wakes = Figure("idle: wake-ups a second", size, "", aim="timers only")
+    cpu = Figure("idle: CPU of vtepd", size, "%", aim="0.0")
+    with StaticApi(shape) as api, Host() as host:
+        host.start_vtepd(api.url)
+        final_flows(host, shape)
+        for _ in range(runs):
+            before, used = wake_ups(host.pid), cpu_seconds(host.pid)
+            start = time.monotonic()
+            time.sleep(SECONDS)
+            took = time.monotonic() - start
+            wakes.add(sum(n - before.get(task, 0) for task, n
+                          in wake_ups(host.pid).items()) / took)
+            cpu.add((cpu_seconds(host.pid) - used) / took * 100)
+    return [wakes, cpu]

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whole install: everything into an empty switch, at vtepd's start and when
+the first VM of a segment is plugged in.  The floor is 'ovs-ofctl bundle' with
+the very flows and groups that vtepd has installed, into a switch as empty.
+
+The end is seen in the switch: its number of flows (see openflow.py), asked for
+every few ms, is the final one.  Last come the flows of the tunnel ports, in
+the same bundle as the groups that lead to them."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from .daemons import (Stuck, cpu_seconds, memory, run_measured, settle,
+                      wait_for)
+from .figures import Figure
+from .host import Host, status
+from .inventory import Shape
+from .static_api import StaticApi
+
+POLL = 0.002                    # Seconds between two looks at the switch.
+
+
+@dataclass
+class Install:
+    wall: float                 # Seconds until the last flow is there.
+    cpu: float                  # vtepd's, until it came to rest.
+    switch_cpu: float
+    rss: float                  # MB, of vtepd.
+    peak: float
+
+
+def endpoint_flows(shape: Shape) -> int:
+    """Flows of remote endpoints."""
+    return 2 * (shape.live - 1)
+
+
+def reach(host: Host, flows: int, what: str) -> float:
+    """Waits until the switch has so many flows; returns when."""
+    counter = host.counter()
+    wait_for(lambda: counter.flows() == flows, what, POLL)
+    end = time.monotonic()
+    counter.close()
+    return end
+
+
+def final_flows(host: Host, shape: Shape) -> int:
+    """How many flows there are once everything is there.  For the first,
+    uncounted run: looks at vtepd all the time."""
+    control = host.control()
+
+    def is_there() -> bool:
+        s = status(control)
+        return (s["openflow"]["state"] == "synced"
+                and s["here"]["installed_endpoints"] == shape.live
+                and s["here"]["tunnels"] == min(shape.hosts, shape.live) - 1)
+
+    wait_for(is_there, "vtepd has told everything to the switch", 0.02)
+    settle(host.pid, host.switch_pid)
+    control.close()
+    counter = host.counter()
+    flows = counter.flows()
+    counter.close()
+    if flows < endpoint_flows(shape):
+        raise Stuck(f"only {flows} flows for {shape.live} endpoints")
+    return flows
+
+
+def at_start(api: StaticApi, flows: int) -> Install:
+    """vtepd starts with the VM plugged in."""
+    with Host() as host:
+        switch = cpu_seconds(host.switch_pid)
+        start = host.start_vtepd(api.url)
+        end = reach(host, flows, "all flows are there")
+        settle(host.pid, host.switch_pid)
+        return Install(end - start, cpu_seconds(host.pid),
+                       cpu_seconds(host.switch_pid) - switch,
+                       *memory(host.pid))
+
+
+def at_plug(api: StaticApi, flows: int) -> Install:
+    """vtepd runs, and the first VM is plugged in."""
+    with Host(plugged=False) as host:
+        host.start_vtepd(api.url)
+        control = host.control()
+        wait_for(lambda: status(control)["openflow"]["state"] == "synced",
+                 "vtepd has the inventory", 0.02)
+        control.close()
+        settle(host.pid, host.switch_pid)
+        before, switch = cpu_seconds(host.pid), cpu_seconds(host.switch_pid)
+        start = time.monotonic()
+        host.plug()
+        end = reach(host, flows, "all flows are there")
+        settle(host.pid, host.switch_pid)
+        return Install(end - start, cpu_seconds(host.pid) - before,
+                       cpu_seconds(host.switch_pid) - switch,
+                       *memory(host.pid))
+
+
+def floor(installed: Path) -> Install:
+    with Host(plugged=False) as host:
+        switch = cpu_seconds(host.switch_pid)
+        cost = run_measured(host.ofctl("bundle", host.target, str(installed)))
+        settle(host.switch_pid)
+        return Install(cost.wall, cost.cpu,
+                       cpu_seconds(host.switch_pid) - switch, 0, 0)
+
+
+def measure(shape: Shape, runs: int) -> list[Figure]:
+    size = f"{shape.live:,}"
+    ofctl, switch = "ovs-ofctl bundle", "ovs-vswitchd, from ovs-ofctl"
+    figures = {name: Figure(name, size, unit, floor_name=which, aim=aim)
+               for name, unit, which, aim in (
+        ("install at start: wall", "s", ofctl, "≤ 1.5"),
+        ("install at start: CPU of vtepd", "s", "ovs-ofctl's CPU", "≤ 1"),
+        ("install at start: CPU of ovs-vswitchd", "s", switch, ""),
+        ("install at start: memory at rest", "MB", "", ""),
+        ("install at start: memory at most", "MB", "", ""),
+        ("install at plug: wall", "s", ofctl, "≤ 1.5"),
+        ("install at plug: CPU of vtepd", "s", "ovs-ofctl's CPU", "≤ 1"),
+        ("install at plug: CPU of ovs-vswitchd", "s", switch, ""),
+        ("install at plug: memory at most", "MB", "", ""))}
+
+    with StaticApi(shape) as api, tempfile.TemporaryDirectory() as folder:
+        with Host() as host:
+            host.start_vtepd(api.url)
+            flows = final_flows(host, shape)
+            installed = Path(shutil.copy(host.installed(), folder))
+        floor(installed)
+        for _ in range(runs):
+            base = floor(installed)
+            for when, run in (("start", at_start), ("plug", at_plug)):
+                got, name = run(api, flows), f"install at {when}: "
+                figures[name + "wall"].add(got.wall, base.wall)
+                figures[name + "CPU of vtepd"].add(got.cpu, base.cpu)
+                figures[name + "CPU of ovs-vswitchd"].add(got.switch_cpu,
+                                                          base.switch_cpu)
+                figures[name + "memory at most"].add(got.peak)
+                if when == "start":
+                    figures[name + "memory at rest"].add(got.rss)
+    return list(figures.values())

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Made-up inventories, as JSON text: the same ones every time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+SELF = "hv0"                    # The host that is measured.
+LOCAL = "00000000-0000-4000-8000-000000000000"      # Its VM.
+OWN_ADDRESS = "127.0.0.1"       # Every machine has it.
+LIVE = "live"                   # The segment that the VM is in.
+
+
+@dataclass(frozen=True)
+class Shape:
+    """'live' endpoints in the VM's segment, the VM among them; all others in
+    segments of a thousand that do not matter here.  One address each, so a
+    live remote endpoint has two flows."""
+
+    hosts: int
+    live: int
+    endpoints: int = 0          # All; at least 'live'.
+
+    def total(self) -> int:
+        return max(self.live, self.endpoints)
+
+    def segments(self) -> int:
+        return 1 + (self.total() - self.live + 999) // 1000
+
+    def objects(self) -> int:
+        return self.hosts + self.segments() + self.total()
+
+
+def endpoint_id(i: int) -> str:
+    return f"{i:08x}-0000-4000-8000-000000000000"
+
+
+def endpoint(i: int, host: int, segment: str = LIVE, revision: int = 1) -> str:
+    """Endpoint 'i' on host number 'host'."""
+    mac = ":".join(f"{b:02x}" for b in (2, 0, *i.to_bytes(4, "big")))
+    ip = f"10.{i >> 16 & 255}.{i >> 8 & 255}.{i & 255}"
+    return (f'{{"kind":"endpoint","id":"{endpoint_id(i)}",'
+            f'"revision":{revision},"segment":"{segment}",'
+            f'"host":"hv{host}","mac":"{mac}","ips":["{ip}"]}}')
+
+
+def host(i: int) -> str:
+    address = (OWN_ADDRESS if i == 0
+               else f"198.{18 + (i >> 16)}.{i >> 8 & 255}.{i & 255}")
+    return (f'{{"kind":"host","id":"hv{i}","revision":1,'
+            f'"tunnels":[{{"type":"vxlan","ip":"{address}"}}]}}')
+
+
+def home(i: int, shape: Shape) -> int:
+    """The number of the host that endpoint 'i' starts on."""
+    return 0 if i == 0 else 1 + (i - 1) % (shape.hosts - 1)
+
+
+def objects(shape: Shape) -> Iterator[str]:
+    for i in range(shape.hosts):
+        yield host(i)
+    yield f'{{"kind":"segment","id":"{LIVE}","revision":1,"vni":5000}}'
+    for i in range(1, shape.segments()):
+        yield (f'{{"kind":"segment","id":"other{i}","revision":1,'
+               f'"vni":{5000 + i}}}')
+    for i in range(shape.total()):
+        segment = (LIVE if i < shape.live
+                   else f"other{1 + (i - shape.live) // 1000}")
+        yield endpoint(i, home(i, shape), segment)

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A cloud API that costs next to nothing: its pages are made once and kept as
+bytes.  The lab's API, which edits and renders, takes more time for a list of
+100,000 endpoints than vtepd does.
+
+A process of its own, so that it does not compete with the measuring one for
+Python's lock."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import socketserver
+import time
+import urllib.request
+from http.server import BaseHTTPRequestHandler
+from multiprocessing.connection import Connection
+from urllib.parse import parse_qs, urlsplit
+
+from . import inventory
+
+LIMIT = 1000                    # Objects a page, unless less is asked for.
+
+
+class Pages:
+    """The list, cut into pages of 'limit' objects."""
+
+    def __init__(self, shape: inventory.Shape, limit: int):
+        items = list(inventory.objects(shape))
+        self.limit = limit
+        self.chunks = [",".join(items[i:i + limit]).encode()
+                       for i in range(0, len(items), limit)]
+
+    def page(self, version: int, i: int) -> bytes:
+        following = (f',"next":"{i + 1}"' if i + 1 < len(self.chunks) else "")
+        return b'{"version":"%d","items":[%s]%s}' % (
+            version, self.chunks[i], following.encode())
+
+
+class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
+    daemon_threads = True
+    allow_reuse_address = True
+    request_queue_size = 128
+
+    def __init__(self, pages: Pages):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.pages = pages
+        self.version = 1
+        self.n_bytes = 0        # Of pages, sent so far.
+        self.last_page = 0.0    # When the last page of a list was sent.
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1
+    disable_nagle_algorithm = True
+    server: Server
+
+    def handle(self) -> None:
+        with contextlib.suppress(ConnectionError):
+            super().handle()
+
+    def do_GET(self) -> None:
+        url = urlsplit(self.path)
+        query = {key: values[0] for key, values in
+                 parse_qs(url.query).items()}
+        server = self.server
+        if url.path != "/v1/inventory":
+            self._answer(404)
+        elif "watch" in query:
+            self._answer(501)
+        elif int(query["limit"]) < server.pages.limit:
+            self._answer(400)
+        else:
+            self._list(int(query.get("cursor", 0)))
+
+    def _list(self, i: int) -> None:
+        server = self.server
+        etag = f'"{server.version}"'
+        if not i and self.headers.get("If-None-Match") == etag:
+            self._answer(304, etag=etag)
+            return
+        body = server.pages.page(server.version, i)
+        server.n_bytes += len(body)
+        if i + 1 == len(server.pages.chunks):
+            server.last_page = time.monotonic()
+        self._answer(200, body, etag)
+
+    def do_POST(self) -> None:
+        """For the measures: one version more, though nothing changes."""
+        self.server.version += 1
+        self._answer(200, b"{}")
+
+    def _answer(self, status: int, body: bytes = b"", etag: str = "") -> None:
+        self.send_response_only(status)
+        if etag:
+            self.send_header("ETag", etag)
+        self.send_header("Content-Type", "application/json")
+        if status != 304:
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def _serve(shape: inventory.Shape, pipe: Connection) -> None:
+    server = Server(Pages(shape, LIMIT))
+    pipe.send(server.server_address[1])
+    with contextlib.suppress(KeyboardInterrupt):
+        server.serve_forever()
+
+
+class StaticApi:
+    """Use with 'with': the server runs meanwhile."""
+
+    def __init__(self, shape: inventory.Shape):
+        self.shape = shape
+        self._process: multiprocessing.Process | None = None
+        self.url = ""
+
+    def __enter__(self) -> StaticApi:
+        mine, theirs = multiprocessing.Pipe()
+        self._process = multiprocessing.Process(
+            target=_serve, args=(self.shape, theirs), daemon=True)
+        self._process.start()
+        self.url = f"http://127.0.0.1:{mine.recv()}"
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._process
+        self._process.terminate()
+        self._process.join()
+
+    def new_version(self) -> None:
+        with urllib.request.urlopen(f"{self.url}/version", data=b""):
+            pass

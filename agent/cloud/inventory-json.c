@@ -123,6 +123,12 @@ text_read_value(struct json_text *text, char **errorp)
 json_t *
 text_read_only_value(struct json_text *text, char **errorp)
 {
+    text_peek(text);
+    if (text_at_end(text)) {
+        *errorp = xstrdup("the text is empty");
+        return NULL;
+    }
+
     json_t *value = text_read_value(text, errorp);
     text_peek(text);
     if (value && !text_at_end(text)) {

@@ -56,12 +56,12 @@ struct json_decoder {
     char *error;                /* The first refusal, or NULL. */
 
     /* For those who have to point to the member at fault in their text. */
-    char **pointerp;            /* Takes, on the first refusal, the JSON Pointer
-                                 * (RFC 6901) of what was refused; NULL: it is
-                                 * not wanted. */
-    const struct json_node *where;  /* What the nodes' root is in a value around
-                                     * it that has another decoder; NULL: the
-                                     * root is the whole text. */
+    char **pointerp;            /* Takes, on the first refusal, the JSON
+                                 * Pointer (RFC 6901) of what was refused;
+                                 * NULL: it is not wanted. */
+    const struct json_node *where;  /* What the nodes' root is in a value
+                                     * around it that has another decoder;
+                                     * NULL: the root is the whole text. */
 };
 
 struct json_node {

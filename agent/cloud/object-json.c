@@ -547,7 +547,7 @@ decode_kind(const struct json_node *root, const enum object_kind *named,
         return false;
     }
     if (named && strcmp(s, object_kind_to_string(*named))) {
-        return node_refuse(&kind, "is not the %s that the event's type names",
+        return node_refuse(&kind, "is not the %s that \"type\" names",
                            object_kind_to_string(*named));
     }
     if (!object_kind_from_string(s, &item->kind)) {

@@ -16,8 +16,8 @@ struct inventory_item;
 struct json_node;
 
 /* Finds out which object 'root' is.  '*named' is the kind that the event
- * around it names, with which the object's own, if given, has to agree; it must
- * be given if 'named' is NULL.
+ * around it names, with which the object's own, if given, has to agree; if
+ * 'named' is NULL, the object's own must be given.
  *
  * Fills in all of '*item': 'kind' and 'id', as far as they can be told, or
  * 'unknown_kind'.  Returns true if the object is identified, false if it is of

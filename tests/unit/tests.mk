@@ -22,6 +22,8 @@ unit_page-chain := agent/cloud/page-chain.o agent/cloud/http-answer.o \
 unit_inventory-json := $(addprefix agent/cloud/,inventory-json.o \
     inventory-page.o object-json.o address-text.o safe-text.o) \
     agent/core/objects.o -ljansson
+unit_event-decode := $(unit_inventory-json) $(addprefix agent/cloud/, \
+    inventory-event.o event-object.o event-body.o)
 unit_inventory-cache := $(unit_inventory-json) $(addprefix agent/cloud/, \
     inventory-cache.o state-file.o state-reader.o state-writer.o \
     object-encode.o) $(addprefix agent/core/,inventory.o inventory-list.o \

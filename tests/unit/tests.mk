@@ -36,7 +36,8 @@ unit_inventory-source := $(unit_inventory-json) $(addprefix agent/cloud/, \
 unit_repair-limit := ovsdb-client/repair-limit.o
 unit_ovsdb-client := $(patsubst %.c,%.o,$(wildcard ovsdb-client/*.c)) \
     tests/unit/ovsdb-sandbox.o agent/core/objects.o agent/core/tunnel-spec.o
-unit_random-history := $(core_objects)
+unit_random-history := tests/unit/model-switch.o \
+    tests/unit/random-objects.o $(core_objects)
 unit_attachments := agent/core/attachments.o
 unit_conflicts := agent/core/conflicts.o
 unit_inventory := tests/unit/inventory-text.o $(addprefix agent/core/, \

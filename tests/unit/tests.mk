@@ -38,6 +38,7 @@ unit_ovsdb-client := $(patsubst %.c,%.o,$(wildcard ovsdb-client/*.c)) \
     tests/unit/ovsdb-sandbox.o agent/core/objects.o agent/core/tunnel-spec.o
 unit_random-history := tests/unit/model-switch.o \
     tests/unit/random-objects.o $(core_objects)
+unit_event-history := $(unit_random-history)
 unit_attachments := agent/core/attachments.o
 unit_conflicts := agent/core/conflicts.o
 unit_inventory := tests/unit/inventory-text.o $(addprefix agent/core/, \

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "cloud/webhook-headers.h"
+
+#include <ctype.h>
+#include <string.h>
+#include <strings.h>
+
+#include "util.h"
+
+/* Optional white space. */
+#define OWS " \t"
+
+bool
+header_is_media_type(const char *value, const char *type)
+{
+    size_t len = strlen(type);
+
+    if (strncasecmp(value, type, len)) {
+        return false;
+    }
+    value += len;
+    value += strspn(value, OWS);
+    return !*value || *value == ';';
+}
+
+/* Returns the end of the preference that begins at 's': its comma or the end
+ * of the string.  A comma within quotes does not count. */
+static const char *
+end_of_preference(const char *s)
+{
+    bool quoted = false;
+
+    for (; *s && (quoted || *s != ','); s++) {
+        if (*s == '"') {
+            quoted = !quoted;
+        } else if (*s == '\\' && quoted && s[1]) {
+            s++;
+        }
+    }
+    return s;
+}
+
+/* Parses what follows "wait": "=N" or "=\"N\"", up to 'end' or a ';'. */
+static int
+parse_wait(const char *s, const char *end, int max)
+{
+    s += strspn(s, OWS);
+    if (*s++ != '=') {
+        return -1;
+    }
+    s += strspn(s, OWS);
+
+    bool quoted = *s == '"';
+    int n = 0;
+
+    s += quoted;
+    if (!isdigit((unsigned char) *s)) {
+        return -1;
+    }
+    for (; isdigit((unsigned char) *s); s++) {
+        n = MIN(n * 10 + (*s - '0'), max);
+    }
+    if (quoted && *s++ != '"') {
+        return -1;
+    }
+    s += strspn(s, OWS);
+    return s >= end || *s == ';' ? n : -1;
+}
+
+int
+header_prefer_wait(const char *value, int max)
+{
+    for (const char *s = value; *s; ) {
+        s += strspn(s, OWS ",");
+
+        const char *end = end_of_preference(s);
+        size_t len = strcspn(s, OWS "=;,");
+        if (len == strlen("wait") && !strncasecmp(s, "wait", len)) {
+            return parse_wait(s + len, end, max);
+        }
+        s = end;
+    }
+    return -1;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef VTEPD_WEBHOOK_HEADERS_H
+#define VTEPD_WEBHOOK_HEADERS_H 1
+
+/* Values of HTTP header fields, as far as webhooks need them.  Pure. */
+
+#include <stdbool.h>
+
+/* Is the Content-Type 'value' the media type 'type', such as
+ * "application/json", with any parameters (RFC 9110, 8.3.1)? */
+bool header_is_media_type(const char *value, const char *type);
+
+/* Looks in the value of a Prefer field (RFC 7240) for "wait=N".  Returns N, in
+ * s and 'max' at most, or -1 if it is not there; preferences that are not
+ * known, and whatever is no preference, are passed over. */
+int header_prefer_wait(const char *value, int max);
+
+#endif /* webhook-headers.h */

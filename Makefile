@@ -44,7 +44,8 @@ all: $(BUILD)/vtepd
 
 $(BUILD)/vtepd: $(OBJECTS) $(OVS_LIB)
 	@tests/check-layers --objects $(OBJECTS)
-	$(call say,LINK)$(CC) $(ldflags) -o $@ $^ -lcurl -ljansson $(OVS_LIBS)
+	$(call say,LINK)$(CC) $(ldflags) -o $@ $^ -lcurl -ljansson \
+	    -lmicrohttpd -lgnutls $(OVS_LIBS)
 
 $(BUILD)/%.o: %.c $(OVS_LIB) Makefile
 	@mkdir -p $(@D)

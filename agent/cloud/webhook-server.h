@@ -51,18 +51,14 @@ struct webhook_sink {
 /* Strings may be NULL where not set.  Files are read again when they
  * change. */
 struct webhook_config {
-    const char *listen;         /* "ADDR:PORT", "[IPV6]:PORT". */
+    const char *listen;         /* As in listen-address.h.  "[::]:PORT" takes
+                                 * IPv4 in too. */
     const char *secret_file;    /* A "whsec_..." a line. */
     const char *cert;           /* PEM; TLS if set. */
     const char *key;            /* Its private key, PEM. */
 };
 
 struct webhook_server;
-
-/* Returns NULL, or what is wrong with 'listen', which the caller frees, e.g.
- * "is not ADDR:PORT with an IPv4 or IPv6 address".  'is_loopback' may be
- * NULL. */
-char *webhook_listen_check(const char *listen, bool *is_loopback);
 
 /* Begins to listen.  Returns NULL and sets '*errorp' (to be freed by the
  * caller) if that cannot be done: the address cannot be bound, a file cannot

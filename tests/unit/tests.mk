@@ -33,6 +33,15 @@ unit_inventory-source := $(unit_inventory-json) $(addprefix agent/cloud/, \
     inventory-source.o http-inventory.o file-inventory.o http-transfer.o \
     curl-poll.o http-answer.o inventory-url.o page-chain.o list-schedule.o \
     api-token.o) -lcurl
+unit_webhook-signature := agent/cloud/webhook-signature.o
+unit_webhook-replay := agent/cloud/webhook-replay.o
+unit_webhook-headers := agent/cloud/webhook-headers.o
+unit_webhook-clients := agent/cloud/webhook-clients.o
+unit_webhook-secrets := $(addprefix agent/cloud/,webhook-secrets.o \
+    watched-file.o)
+unit_webhook-server := $(unit_inventory-json) $(patsubst %.c,%.o,$(wildcard \
+    agent/cloud/webhook-*.c)) $(addprefix agent/cloud/,watched-file.o \
+    listen-address.o inventory-event.o) -lmicrohttpd -lgnutls
 unit_repair-limit := ovsdb-client/repair-limit.o
 unit_ovsdb-client := $(patsubst %.c,%.o,$(wildcard ovsdb-client/*.c)) \
     tests/unit/ovsdb-sandbox.o agent/core/objects.o agent/core/tunnel-spec.o

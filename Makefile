@@ -62,11 +62,13 @@ $(OVS_LIB): packaging/build-libopenvswitch $(wildcard $(OVS_TARBALL)) \
 	    PYTHON=$(PYTHON) packaging/build-libopenvswitch $(OVS_TARBALL) $(OVS)
 
 # Install what is missing; with SKIP_PACKAGES=1 it is taken on trust.
-.PHONY: packages-build packages-check packages-lab
+.PHONY: packages-build packages-check packages-bench packages-lab
 packages-build:
 	@$(install-packages) build
 packages-check: | packages-build
 	@$(install-packages) check
+packages-bench:
+	@$(install-packages) build lab
 packages-lab:
 	@test "$$(id -u)" -eq 0 || { echo "The system tests and the demo make" \
 	    "network namespaces: run make as root." >&2; exit 1; }
@@ -100,7 +102,7 @@ demo: packages-lab
 	@VTEPD=$(abspath $(BUILD)/vtepd) $(PYTHON) tests/lab/demo.py
 
 # Dummy datapaths: needs no network namespaces, so no root either.
-bench: packages-check
+bench: packages-bench
 	@$(MAKE) --no-print-directory $(jobs) all
 	@VTEPD=$(abspath $(BUILD)/vtepd) PYTHONPATH=tests $(PYTHON) -B -m bench \
 	    $(if $(filter full,$(BENCH)),--full) $(BENCH_ARGS)

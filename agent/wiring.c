@@ -33,15 +33,15 @@ static void
 list_object(void *agent_, struct object *object)
 {
     struct agent *agent = agent_;
-    char *name = xasprintf("%s \"%s\"", object_kind_to_string(object->kind),
-                           object->id);
+    enum object_kind kind = object->kind;
+    char id[OBJECT_ID_MAX + 1];
 
+    ovs_strlcpy(id, object->id, sizeof id);
     if (inventory_list_add(agent->inventory, object) == LIST_DUPLICATE
         && !agent->n_duplicates++) {
-        agent->first_duplicate = name;
-        name = NULL;
+        agent->first_duplicate = xasprintf(
+            "%s \"%s\"", object_kind_to_string(kind), id);
     }
-    free(name);
 }
 
 static void
@@ -148,12 +148,12 @@ take_put(struct agent *agent, struct inventory_event *event)
 {
     enum object_kind kind = event->object->kind;
     uint64_t revision = event->object->revision;
-    char *id = xstrdup(event->object->id);
+    char id[OBJECT_ID_MAX + 1];
 
+    ovs_strlcpy(id, event->object->id, sizeof id);
     event_taken(agent, "put", kind, id, revision,
                 inventory_put(agent->inventory, event->object, time_msec()));
     event->object = NULL;
-    free(id);
 }
 
 void

@@ -335,6 +335,9 @@ webhook_connections_answer(struct webhook_connections *all, long long int now)
                             "wait=%d", c->request.wait);
             end_wait(c);
             MHD_resume_connection(c->mhd);
+
+            /* MHD_get_timeout() does not know of it. */
+            poll_immediate_wake();
         }
     }
 }

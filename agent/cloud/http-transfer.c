@@ -1,26 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 #include <config.h>
-#include "cloud/http-transfer.h"
+#include "cloud/http-private.h"
 
 #include <ctype.h>
 #include <curl/curl.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "cloud/api-token.h"
 #include "cloud/curl-poll.h"
 #include "cloud/inventory-url.h"
 #include "cloud/safe-text.h"
-#include "openvswitch/vlog.h"
 #include "timeval.h"
 #include "util.h"
-
-VLOG_DEFINE_THIS_MODULE(http_transfer);
 
 enum {
     CONNECT_TIMEOUT = 10 * 1000,    /* Milliseconds; DNS and TLS included. */
@@ -32,13 +26,6 @@ enum {
     HEADERS_MAX = 64 * 1024,        /* Bytes. */
     HEADER_LINES_MAX = 200,
     REDIRECTS_MAX = 4,
-};
-
-struct http_client {
-    struct curl_poll *curl;
-    struct api_token *token;    /* NULL: none. */
-    char *ca, *cert, *key;      /* NULL: not set. */
-    bool insecure;
 };
 
 struct http_transfer {
@@ -58,106 +45,6 @@ struct http_transfer {
     bool done;
     struct http_response response;
 };
-
-/* Clients. */
-
-static void transfer_completed(CURL *, CURLcode);
-
-/* Returns an error if 'file' cannot be read, or if it is 'secret' and others
- * can read it too. */
-static char *
-check_file(const char *file, bool secret)
-{
-    struct stat s;
-
-    if (!file) {
-        return NULL;
-    }
-    if (stat(file, &s) || access(file, R_OK)) {
-        return xasprintf("%s: %s", file, ovs_strerror(errno));
-    }
-    if (secret && s.st_mode & (S_IROTH | S_IWOTH)) {
-        return xasprintf("%s: everyone can read or write this secret "
-                         "(chmod o-rw)", file);
-    }
-    return NULL;
-}
-
-static char *
-check_config(const struct http_client_config *config)
-{
-    if (!config->cert != !config->key) {
-        return xstrdup("a client certificate needs its key and the other way "
-                       "round (--api-cert, --api-key)");
-    }
-
-    char *error = check_file(config->ca, false);
-    if (!error) {
-        error = check_file(config->cert, false);
-    }
-    if (!error) {
-        error = check_file(config->key, true);
-    }
-    return error;
-}
-
-struct http_client *
-http_client_create(const struct http_client_config *config, char **errorp)
-{
-    *errorp = check_config(config);
-    if (*errorp) {
-        return NULL;
-    }
-
-    struct http_client *client = xzalloc(sizeof *client);
-    client->curl = curl_poll_create(transfer_completed);
-    client->ca = nullable_xstrdup(config->ca);
-    client->cert = nullable_xstrdup(config->cert);
-    client->key = nullable_xstrdup(config->key);
-    client->insecure = config->insecure;
-
-    if (config->token_file) {
-        client->token = api_token_create(config->token_file);
-        if (!api_token_get(client->token, errorp)) {
-            http_client_destroy(client);
-            return NULL;
-        }
-    }
-    if (client->insecure) {
-        VLOG_WARN("the API's certificate is not verified (--api-insecure): "
-                  "anyone on the way can change the inventory");
-    }
-    return client;
-}
-
-void
-http_client_destroy(struct http_client *client)
-{
-    if (!client) {
-        return;
-    }
-
-    curl_poll_destroy(client->curl);
-    api_token_destroy(client->token);
-    free(client->ca);
-    free(client->cert);
-    free(client->key);
-    free(client);
-}
-
-void
-http_client_run(struct http_client *client)
-{
-    curl_poll_run(client->curl);
-}
-
-void
-http_client_wait(struct http_client *client)
-{
-    curl_poll_wait(client->curl);
-}
-
-/* Transfers. */
 
 static int
 transfer_status(const struct http_transfer *transfer)
@@ -286,25 +173,6 @@ add_headers(struct http_transfer *transfer, const struct http_request *request)
 }
 
 static void
-set_tls_options(struct http_transfer *transfer)
-{
-    const struct http_client *client = transfer->client;
-    CURL *easy = transfer->easy;
-
-    curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long) CURL_SSLVERSION_TLSv1_2);
-    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, client->insecure ? 0L : 1L);
-    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, client->insecure ? 0L : 2L);
-    if (client->ca) {
-        curl_easy_setopt(easy, CURLOPT_CAINFO, client->ca);
-        curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
-    }
-    if (client->cert) {
-        curl_easy_setopt(easy, CURLOPT_SSLCERT, client->cert);
-        curl_easy_setopt(easy, CURLOPT_SSLKEY, client->key);
-    }
-}
-
-static void
 set_options(struct http_transfer *transfer)
 {
     CURL *easy = transfer->easy;
@@ -335,7 +203,7 @@ set_options(struct http_transfer *transfer)
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long) TOTAL_TIMEOUT);
     curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, (long) CRAWL_SPEED);
     curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, (long) CRAWL_TIME);
-    set_tls_options(transfer);
+    http_client_set_tls(transfer->client, easy);
 }
 
 struct http_transfer *
@@ -446,9 +314,8 @@ transfer_finish(struct http_transfer *transfer)
     }
 }
 
-/* libcurl is done with the transfer that 'easy' belongs to. */
-static void
-transfer_completed(CURL *easy, CURLcode code)
+void
+http_transfer_completed(CURL *easy, CURLcode code)
 {
     struct http_transfer *transfer;
     curl_easy_getinfo(easy, CURLINFO_PRIVATE, &transfer);

@@ -30,7 +30,7 @@ unit_inventory-cache := $(unit_inventory-json) $(addprefix agent/cloud/, \
     inventory-change.o inventory-event.o inventory-known.o \
     inventory-standing.o inventory-objects.o)
 unit_inventory-source := $(unit_inventory-json) $(addprefix agent/cloud/, \
-    inventory-source.o http-inventory.o file-inventory.o http-transfer.o \
+    inventory-source.o http-inventory.o file-inventory.o http-transfer.o http-client.o \
     curl-poll.o http-answer.o inventory-url.o page-chain.o list-schedule.o \
     api-token.o) -lcurl
 unit_webhook-signature := agent/cloud/webhook-signature.o

@@ -22,6 +22,7 @@ enum {
     CRAWL_SPEED = 100,              /* Bytes a second, ... */
     CRAWL_TIME = 30,                /* ...for so many seconds: given up. */
     BODY_MAX = 64 * 1024 * 1024,    /* Bytes, decompressed. */
+    STREAM_MAX = 16 * 1024 * 1024,  /* Bytes of a stream not yet taken. */
     DROPPED_MAX = 64 * 1024,        /* Bytes of an error page. */
     HEADERS_MAX = 64 * 1024,        /* Bytes. */
     HEADER_LINES_MAX = 200,
@@ -42,6 +43,9 @@ struct http_transfer {
     char *etag;
     char *retry_after;
 
+    bool stream;
+    bool paused;                /* A stream from which nothing is received. */
+    bool head_complete;         /* All headers have arrived. */
     bool done;
     struct http_response response;
 };
@@ -86,6 +90,25 @@ parse_header(const char *line, size_t len, const char *name, char **valuep)
     *valuep = end > p ? xmemdup0(p, end - p) : NULL;
 }
 
+/* Fills in the response from what libcurl has. */
+static void
+read_head(struct http_transfer *transfer)
+{
+    struct http_response *response = &transfer->response;
+    char *type = NULL;
+
+    response->status = transfer_status(transfer);
+    curl_easy_getinfo(transfer->easy, CURLINFO_CONTENT_TYPE, &type);
+    free(response->content_type);
+    response->content_type = nullable_xstrdup(type);
+    free(response->etag);
+    response->etag = nullable_xstrdup(transfer->etag);
+    if (transfer->retry_after) {
+        response->retry_after = http_parse_retry_after(transfer->retry_after,
+                                                       time_wall());
+    }
+}
+
 /* libcurl's CURLOPT_HEADERFUNCTION. */
 static size_t
 header_received(char *line, size_t size, size_t n, void *transfer_)
@@ -104,9 +127,13 @@ header_received(char *line, size_t size, size_t n, void *transfer_)
     }
 
     /* Trailers, after the body, do not count. */
-    if (!transfer->response.body.length) {
+    if (!transfer->head_complete) {
         parse_header(line, len, "ETag", &transfer->etag);
         parse_header(line, len, "Retry-After", &transfer->retry_after);
+        if (strspn(line, "\r\n") == len && transfer_status(transfer) >= 200) {
+            transfer->head_complete = true;
+            read_head(transfer);
+        }
     }
     return len;
 }
@@ -123,10 +150,14 @@ body_received(char *data, size_t size, size_t n, void *transfer_)
         transfer->n_dropped += len;
         return transfer->n_dropped > DROPPED_MAX ? 0 : len;
     }
-    if (len > BODY_MAX - body->length) {
+
+    size_t max = transfer->stream ? STREAM_MAX : BODY_MAX;
+    if (len > max - body->length) {
         transfer_fail(transfer, xasprintf(
-            "the answer's body is larger than %d MiB",
-            BODY_MAX / 1024 / 1024));
+            transfer->stream
+            ? "more than %"PRIuSIZE" MiB come at once when decompressed"
+            : "the answer's body is larger than %"PRIuSIZE" MiB",
+            max / 1024 / 1024));
         return 0;
     }
     ds_put_buffer(body, data, len);
@@ -186,6 +217,8 @@ set_options(struct http_transfer *transfer)
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+    /* A proxy's headers are none of the answer's. */
+    curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     /* Nothing to gain from HTTP/2 with a request or two at a time. */
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
                      (long) CURL_HTTP_VERSION_1_1);
@@ -200,9 +233,15 @@ set_options(struct http_transfer *transfer)
      * given up, which takes as long as the DNS servers do not answer. */
     curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long) CONNECT_TIMEOUT);
-    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long) TOTAL_TIMEOUT);
-    curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, (long) CRAWL_SPEED);
-    curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, (long) CRAWL_TIME);
+    if (transfer->stream) {
+        /* libcurl fills its buffer a hundred times in a pass if it can: that
+         * is how far a stream runs ahead before it can be paused. */
+        curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 1024L);
+    } else {
+        curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long) TOTAL_TIMEOUT);
+        curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, (long) CRAWL_SPEED);
+        curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, (long) CRAWL_TIME);
+    }
     http_client_set_tls(transfer->client, easy);
 }
 
@@ -214,6 +253,7 @@ http_transfer_create(struct http_client *client,
 
     transfer->client = client;
     transfer->url = xstrdup(request->url);
+    transfer->stream = request->stream;
     transfer->response.retry_after = -1;
     ds_init(&transfer->response.body);
     transfer->easy = curl_easy_init();
@@ -259,6 +299,37 @@ http_transfer_response(struct http_transfer *transfer)
     return transfer->done ? &transfer->response : NULL;
 }
 
+bool
+http_transfer_is_streaming(const struct http_transfer *transfer)
+{
+    return transfer->head_complete && transfer->response.status == 200;
+}
+
+const char *
+http_transfer_content_type(const struct http_transfer *transfer)
+{
+    return transfer->response.content_type;
+}
+
+void
+http_transfer_take(struct http_transfer *transfer, struct ds *to)
+{
+    struct ds *body = &transfer->response.body;
+
+    ds_put_buffer(to, ds_cstr(body), body->length);
+    ds_clear(body);
+}
+
+void
+http_transfer_pause(struct http_transfer *transfer, bool pause)
+{
+    if (pause != transfer->paused && !transfer->done) {
+        transfer->paused = pause;
+        curl_easy_pause(transfer->easy,
+                        pause ? CURLPAUSE_RECV : CURLPAUSE_CONT);
+    }
+}
+
 /* Sends the request again, to where the server pointed.  Returns false, with
  * an error, if that is not possible. */
 static bool
@@ -287,31 +358,15 @@ transfer_redirect(struct http_transfer *transfer)
     transfer->n_header_bytes = 0;
     transfer->n_header_lines = 0;
     transfer->n_dropped = 0;
+    transfer->head_complete = false;
     free(transfer->etag);
     transfer->etag = NULL;
     free(transfer->retry_after);
     transfer->retry_after = NULL;
+    transfer->response.retry_after = -1;
     curl_easy_setopt(transfer->easy, CURLOPT_URL, url);
     curl_poll_add(transfer->client->curl, transfer->easy);
     return true;
-}
-
-/* Fills in the response from what libcurl has. */
-static void
-transfer_finish(struct http_transfer *transfer)
-{
-    struct http_response *response = &transfer->response;
-    char *type = NULL;
-
-    response->status = transfer_status(transfer);
-    response->etag = transfer->etag;
-    transfer->etag = NULL;
-    curl_easy_getinfo(transfer->easy, CURLINFO_CONTENT_TYPE, &type);
-    response->content_type = nullable_xstrdup(type);
-    if (transfer->retry_after) {
-        response->retry_after = http_parse_retry_after(transfer->retry_after,
-                                                       time_wall());
-    }
 }
 
 void
@@ -339,7 +394,7 @@ http_transfer_completed(CURL *easy, CURLcode code)
             return;
         }
     } else {
-        transfer_finish(transfer);
+        read_head(transfer);
     }
     transfer->done = true;
 }

@@ -14,7 +14,11 @@
  * Everything is bounded: the time to connect, the time in all, the time at a
  * crawl, the size of headers and of the (decompressed) body.  Redirects are
  * followed within the origin only, so that the token never goes elsewhere.
- * Proxies are taken from the environment as curl does. */
+ * Proxies are taken from the environment as curl does.
+ *
+ * The body of a *stream* has no end: it is taken as it comes, and only what
+ * has not been taken yet is bounded.  How long it may be silent is for the
+ * user to judge; once connected, no time limit applies. */
 
 #include <stdbool.h>
 
@@ -46,6 +50,7 @@ struct http_request {
     const char *url;
     const char *accept;         /* Content type wanted. */
     const char *if_none_match;  /* ETag, or NULL. */
+    bool stream;
 };
 
 struct http_transfer;
@@ -60,5 +65,20 @@ void http_transfer_destroy(struct http_transfer *transfer);
 /* Returns NULL as long as the transfer is under way.  The caller may take
  * 'body' out, leaving an empty one. */
 struct http_response *http_transfer_response(struct http_transfer *);
+
+/* Streams. */
+
+/* Has the head of an answer with status 200 arrived?  If so,
+ * http_transfer_content_type() is its content type, NULL if it has none. */
+bool http_transfer_is_streaming(const struct http_transfer *);
+const char *http_transfer_content_type(const struct http_transfer *);
+
+/* Moves what has come of the body to the end of 'to'.  Also once the transfer
+ * is done. */
+void http_transfer_take(struct http_transfer *, struct ds *to);
+
+/* Receives nothing as long as 'pause' (the server has to wait), so that a user
+ * who has enough to do for now need not take more. */
+void http_transfer_pause(struct http_transfer *, bool pause);
 
 #endif /* http-transfer.h */

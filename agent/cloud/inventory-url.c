@@ -74,21 +74,39 @@ put_escaped(struct ds *s, const char *name, const char *value)
     curl_free(escaped);
 }
 
+/* "BASE/v1/inventory?host=HOST". */
+static void
+put_inventory(struct ds *s, const char *base, const char *host)
+{
+    ds_put_cstr(s, base);
+    ds_chomp(s, '/');
+    ds_put_cstr(s, "/v1/inventory?");
+    put_escaped(s, "host", host);
+}
+
 char *
 inventory_url_list(const char *base, const char *host, int limit,
                    const char *cursor)
 {
     struct ds s = DS_EMPTY_INITIALIZER;
 
-    ds_put_cstr(&s, base);
-    ds_chomp(&s, '/');
-    ds_put_cstr(&s, "/v1/inventory?");
-    put_escaped(&s, "host", host);
+    put_inventory(&s, base, host);
     ds_put_format(&s, "&limit=%d", limit);
     if (cursor) {
         ds_put_char(&s, '&');
         put_escaped(&s, "cursor", cursor);
     }
+    return ds_steal_cstr(&s);
+}
+
+char *
+inventory_url_watch(const char *base, const char *host, const char *since)
+{
+    struct ds s = DS_EMPTY_INITIALIZER;
+
+    put_inventory(&s, base, host);
+    ds_put_cstr(&s, "&watch=1&");
+    put_escaped(&s, "since", since);
     return ds_steal_cstr(&s);
 }
 

@@ -19,6 +19,11 @@ char *inventory_url_check(const char *url);
 char *inventory_url_list(const char *base, const char *host, int limit,
                          const char *cursor);
 
+/* Returns the URL of the watch stream (contract 3.3) likewise, from version
+ * 'since' on. */
+char *inventory_url_watch(const char *base, const char *host,
+                          const char *since);
+
 /* Do the URLs have scheme, host and port in common (RFC 6454)? */
 bool inventory_url_same_origin(const char *a, const char *b);
 

@@ -73,6 +73,20 @@ test_list(void **state OVS_UNUSED)
 }
 
 static void
+test_watch(void **state OVS_UNUSED)
+{
+    char *url = inventory_url_watch("http://api/x/", "hv1", "1234");
+    assert_string_equal(url, "http://api/x/v1/inventory?host=hv1&watch=1&"
+                        "since=1234");
+    free(url);
+
+    url = inventory_url_watch("http://api", "a&b", "x y&host=c");
+    assert_string_equal(url, "http://api/v1/inventory?host=a%26b&watch=1&"
+                        "since=x%20y%26host%3Dc");
+    free(url);
+}
+
+static void
 test_same_origin(void **state OVS_UNUSED)
 {
     assert_true(inventory_url_same_origin("http://api/a", "http://api/b?c"));
@@ -124,6 +138,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_check),
         cmocka_unit_test(test_list),
+        cmocka_unit_test(test_watch),
         cmocka_unit_test(test_same_origin),
         cmocka_unit_test(test_to_path),
     };

@@ -10,6 +10,9 @@ enum {
     DELAY_MIN = 100,
     DELAY_FIRST = 500,
     DELAY_MAX = 60 * 1000,
+    SOON_MIN = 50,
+    SOON_MAX = 250,
+    SOON_APART = 1000,
 };
 
 /* Maps 'random' evenly to 'min' through 'max'. */
@@ -25,7 +28,15 @@ list_schedule_init(struct list_schedule *schedule, int poll, long long int now)
     *schedule = (struct list_schedule) {
         .poll = MAX(poll, 1) * 1000LL,
         .next_try = now,
+        .begun = now - SOON_APART,
     };
+}
+
+void
+list_schedule_begun(struct list_schedule *schedule, long long int now)
+{
+    schedule->begun = now;
+    schedule->soon = false;
 }
 
 void
@@ -66,4 +77,24 @@ list_schedule_hurry(struct list_schedule *schedule, long long int now)
 {
     schedule->next_try = MIN(schedule->next_try,
                              MAX(now, schedule->not_before));
+}
+
+void
+list_schedule_wish(struct list_schedule *schedule, long long int when)
+{
+    if (!schedule->n_failures) {
+        schedule->next_try = MIN(schedule->next_try, when);
+    }
+}
+
+void
+list_schedule_soon(struct list_schedule *schedule, long long int now,
+                   uint32_t random)
+{
+    if (!schedule->soon) {
+        schedule->soon = true;
+        list_schedule_wish(schedule,
+                           MAX(now + draw(SOON_MIN, SOON_MAX, random),
+                               schedule->begun + SOON_APART));
+    }
 }

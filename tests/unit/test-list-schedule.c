@@ -6,6 +6,7 @@
 
 #include "cloud/list-schedule.h"
 
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -128,6 +129,96 @@ test_rule_4_hurry(void **state OVS_UNUSED)
     assert_int_equal(s.next_try, NOW + 30 * 1000);
 }
 
+static void
+test_rule_5_wish(void **state OVS_UNUSED)
+{
+    struct list_schedule s;
+
+    list_schedule_init(&s, 300, NOW);
+    list_schedule_succeeded(&s, NOW, 0);
+    list_schedule_wish(&s, NOW + 7000);
+    assert_int_equal(s.next_try, NOW + 7000);
+
+    /* It does not put off what is due before. */
+    list_schedule_wish(&s, NOW + 8000);
+    assert_int_equal(s.next_try, NOW + 7000);
+    list_schedule_wish(&s, LLONG_MAX);
+    assert_int_equal(s.next_try, NOW + 7000);
+
+    /* A back-off is not shortened, with or without the server's word. */
+    list_schedule_failed(&s, NOW, -1, UINT32_MAX);
+    list_schedule_wish(&s, NOW + 1);
+    assert_int_equal(s.next_try, NOW + 500);
+    list_schedule_failed(&s, NOW, 30, UINT32_MAX);
+    list_schedule_wish(&s, NOW + 1);
+    assert_int_equal(s.next_try, NOW + 30 * 1000 + 1000);
+}
+
+static void
+test_rule_6_soon(void **state OVS_UNUSED)
+{
+    struct list_schedule s;
+
+    list_schedule_init(&s, 300, NOW);
+    list_schedule_begun(&s, NOW);
+    list_schedule_succeeded(&s, NOW, 0);
+
+    /* The first after a while. */
+    list_schedule_soon(&s, NOW + 5000, 0);
+    assert_int_equal(s.next_try, NOW + 5050);
+    s.soon = false;
+    s.next_try = NOW + 100000;
+    list_schedule_soon(&s, NOW + 5000, UINT32_MAX);
+    assert_int_equal(s.next_try, NOW + 5250);
+
+    /* Many draws do not add up to a short one. */
+    list_schedule_soon(&s, NOW + 5000, 0);
+    assert_int_equal(s.next_try, NOW + 5250);
+
+    /* Not before a second has passed since the last was begun. */
+    list_schedule_begun(&s, NOW + 5250);
+    list_schedule_succeeded(&s, NOW + 5300, 0);
+    list_schedule_soon(&s, NOW + 5301, UINT32_MAX);
+    assert_int_equal(s.next_try, NOW + 6250);
+}
+
+/* A thousand in a second lead to one list or two. */
+static void
+test_rule_6_coalesces(void **state OVS_UNUSED)
+{
+    for (uint32_t seed = 0; seed < 100; seed++) {
+        struct list_schedule s;
+        int n_lists = 0;
+
+        list_schedule_init(&s, 300, NOW);
+        list_schedule_begun(&s, NOW);
+        list_schedule_succeeded(&s, NOW, 0);
+        for (long long int now = NOW + 5000; now < NOW + 8000; now++) {
+            if (now < NOW + 6000) {
+                list_schedule_soon(&s, now, (now + seed) * 2654435761u);
+            }
+            if (now >= s.next_try) {
+                list_schedule_begun(&s, now);
+                list_schedule_succeeded(&s, now, 0);
+                n_lists++;
+            }
+        }
+        assert_in_range(n_lists, 1, 2);
+    }
+}
+
+static void
+test_rule_6_never_shortens_a_back_off(void **state OVS_UNUSED)
+{
+    struct list_schedule s;
+
+    list_schedule_init(&s, 300, NOW);
+    list_schedule_begun(&s, NOW);
+    list_schedule_failed(&s, NOW, 30, 0);
+    list_schedule_soon(&s, NOW + 1, 0);
+    assert_int_equal(s.next_try, NOW + 30 * 1000 + 100);
+}
+
 int
 main(void)
 {
@@ -138,6 +229,10 @@ main(void)
         cmocka_unit_test(test_rule_2_bounded_by_poll),
         cmocka_unit_test(test_rule_3_retry_after),
         cmocka_unit_test(test_rule_4_hurry),
+        cmocka_unit_test(test_rule_5_wish),
+        cmocka_unit_test(test_rule_6_soon),
+        cmocka_unit_test(test_rule_6_coalesces),
+        cmocka_unit_test(test_rule_6_never_shortens_a_back_off),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,6 +15,7 @@ unit_listing := agent/listing.o
 unit_config := agent/config.o agent/core/objects.o \
     $(addprefix agent/cloud/,inventory-url.o listen-address.o) -lcurl
 unit_list-schedule := agent/cloud/list-schedule.o
+unit_watch-schedule := agent/cloud/watch-schedule.o
 unit_inventory-url := agent/cloud/inventory-url.o -lcurl
 unit_http-answer := agent/cloud/http-answer.o -lcurl
 unit_page-chain := agent/cloud/page-chain.o agent/cloud/http-answer.o \

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+#include "cloud/watch-schedule.h"
+
+#include <limits.h>
+
+#include "util.h"
+
+/* Milliseconds. */
+enum {
+    DELAY_MIN = 100,
+    DELAY_FIRST = 2 * 1000,
+    DELAY_MAX = 60 * 1000,
+    UNSUPPORTED_DELAY = 10 * 60 * 1000,
+};
+
+/* Sets 'next_try' after 'not_before' for the next stream that did not last, by
+ * a delay of at most 'limit'. */
+static void
+back_off(struct watch_schedule *schedule, long long int not_before,
+         long long int limit, uint32_t random)
+{
+    long long int longest = DELAY_FIRST;
+    for (unsigned int i = 0; i < schedule->n_short && longest < limit; i++) {
+        longest *= 2;
+    }
+    longest = MIN(longest, limit);
+    schedule->n_short++;
+    schedule->next_try = (not_before + DELAY_MIN
+                          + ((longest - DELAY_MIN + 1) * random >> 32));
+}
+
+void
+watch_schedule_init(struct watch_schedule *schedule, int poll)
+{
+    *schedule = (struct watch_schedule) { .poll = MAX(poll, 1) * 1000LL };
+}
+
+void
+watch_schedule_ended(struct watch_schedule *schedule, long long int now,
+                     long long int worked, uint32_t random)
+{
+    if (worked >= WATCH_WORKED_MS) {
+        schedule->n_short = 0;
+    }
+    back_off(schedule, now, MIN(schedule->poll, DELAY_MAX), random);
+}
+
+void
+watch_schedule_refused(struct watch_schedule *schedule, long long int now,
+                       long long int retry_after, uint32_t random)
+{
+    long long int not_before = now;
+    if (retry_after >= 0) {
+        long long int believed = MAX(schedule->poll, DELAY_MAX);
+        not_before += MIN(retry_after, believed / 1000) * 1000;
+    }
+    back_off(schedule, not_before, schedule->poll, random);
+}
+
+void
+watch_schedule_unsupported(struct watch_schedule *schedule, long long int now)
+{
+    schedule->n_short = 0;
+    schedule->next_try = now + UNSUPPORTED_DELAY;
+}
+
+long long int
+watch_schedule_list_at(const struct watch_schedule *schedule)
+{
+    return schedule->n_short ? schedule->next_try : LLONG_MAX;
+}

@@ -30,10 +30,14 @@ unit_inventory-cache := $(unit_inventory-json) $(addprefix agent/cloud/, \
     object-encode.o) $(addprefix agent/core/,inventory.o inventory-list.o \
     inventory-change.o inventory-event.o inventory-known.o \
     inventory-standing.o inventory-objects.o)
-unit_inventory-source := $(unit_inventory-json) $(addprefix agent/cloud/, \
-    inventory-source.o http-inventory.o file-inventory.o http-transfer.o http-client.o \
-    curl-poll.o http-answer.o inventory-url.o page-chain.o list-schedule.o \
+unit_watch-stream := tests/unit/raw-server.o $(unit_inventory-json) \
+    $(addprefix agent/cloud/,watch-stream.o inventory-event.o event-object.o \
+    http-transfer.o http-client.o curl-poll.o http-answer.o inventory-url.o \
     api-token.o) -lcurl
+unit_inventory-source := $(unit_inventory-json) $(addprefix agent/cloud/, \
+    inventory-source.o http-inventory.o file-inventory.o http-transfer.o \
+    http-client.o curl-poll.o http-answer.o inventory-url.o page-chain.o \
+    list-schedule.o api-token.o) -lcurl
 unit_webhook-signature := agent/cloud/webhook-signature.o
 unit_webhook-replay := agent/cloud/webhook-replay.o
 unit_webhook-headers := agent/cloud/webhook-headers.o

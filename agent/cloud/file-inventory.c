@@ -274,6 +274,19 @@ file_inventory_list_now(struct inventory_source *source)
     inventory->next_check = time_msec();
 }
 
+/* The next check is never far. */
+static void
+file_inventory_list_soon(struct inventory_source *source)
+{
+    file_inventory_cast(source)->read_anyway = true;
+}
+
+/* The file still says what it said: it has its say again when it changes. */
+static void
+file_inventory_changed(struct inventory_source *source OVS_UNUSED)
+{
+}
+
 const struct inventory_source_class file_inventory_class = {
     .scheme = "file:",
     .create = file_inventory_create,
@@ -281,4 +294,6 @@ const struct inventory_source_class file_inventory_class = {
     .run = file_inventory_run,
     .wait = file_inventory_wait,
     .list_now = file_inventory_list_now,
+    .list_soon = file_inventory_list_soon,
+    .changed = file_inventory_changed,
 };

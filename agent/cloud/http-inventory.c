@@ -20,7 +20,8 @@
  * DECODING: a page has arrived and goes to the sink, some items in a pass.
  *
  * What an answer means is decided in page-chain.c, when to ask again in
- * list-schedule.c. */
+ * list-schedule.c.  Independently of all that, http-watch.c follows what
+ * changes between the lists; all that it can want is one more list. */
 
 #include <config.h>
 
@@ -28,6 +29,7 @@
 #include <strings.h>
 
 #include "cloud/http-transfer.h"
+#include "cloud/http-watch.h"
 #include "cloud/inventory-source-provider.h"
 #include "cloud/inventory-url.h"
 #include "cloud/list-schedule.h"
@@ -59,10 +61,15 @@ struct http_inventory {
     struct http_client *client;
     struct list_schedule schedule;
     struct page_chain chain;
+    struct http_watch watch;
 
     enum http_inventory_state state;
     struct http_transfer *transfer;     /* While ASKING. */
-    bool list_again;            /* As soon as this list has ended. */
+
+    /* What happened while not WAITING, for when the list has ended. */
+    bool list_again;            /* List at once. */
+    bool list_again_soon;
+    bool changed;               /* Its ETag is worthless. */
 };
 
 static struct http_inventory *
@@ -104,6 +111,8 @@ http_inventory_create(const struct inventory_source_config *config,
     list_schedule_init(&inventory->schedule, config->poll, time_msec());
     inventory->up.status.next_try = inventory->schedule.next_try;
     page_chain_init(&inventory->chain);
+    http_watch_init(&inventory->watch, &inventory->up, client,
+                    inventory->base_url, inventory->host, config->poll);
     return &inventory->up;
 }
 
@@ -113,6 +122,7 @@ http_inventory_destroy(struct inventory_source *source)
     struct http_inventory *inventory = http_inventory_cast(source);
 
     source_uninit(source);
+    http_watch_destroy(&inventory->watch);
     http_transfer_destroy(inventory->transfer);
     http_client_destroy(inventory->client);
     page_chain_destroy(&inventory->chain);
@@ -143,27 +153,47 @@ static void
 begin_list(struct http_inventory *inventory, bool again)
 {
     page_chain_begin(&inventory->chain, again);
+    list_schedule_begun(&inventory->schedule, time_msec());
     source_list_begin(&inventory->up);
     ask(inventory);
+}
+
+/* Makes sure that a list is asked for when the watch wants it. */
+static void
+heed_watch(struct http_inventory *inventory)
+{
+    list_schedule_wish(&inventory->schedule,
+                       http_watch_list_at(&inventory->watch));
+    inventory->up.status.next_try = inventory->schedule.next_try;
 }
 
 /* The try is over and the schedule knows how it went. */
 static void
 end_try(struct http_inventory *inventory, long long int now)
 {
-    if (inventory->list_again) {
-        inventory->list_again = false;
-        page_chain_forget(&inventory->chain);
-        list_schedule_hurry(&inventory->schedule, now);
-    }
-    inventory->up.status.next_try = inventory->schedule.next_try;
+    struct list_schedule *schedule = &inventory->schedule;
+
     inventory->state = WAITING;
+    if (inventory->list_again || inventory->changed) {
+        page_chain_forget(&inventory->chain);
+    }
+    if (inventory->list_again) {
+        list_schedule_hurry(schedule, now);
+    }
+    if (inventory->list_again_soon) {
+        list_schedule_soon(schedule, now, random_uint32());
+    }
+    inventory->list_again = false;
+    inventory->list_again_soon = false;
+    inventory->changed = false;
+    heed_watch(inventory);
 }
 
 static void
 try_succeeded(struct http_inventory *inventory, long long int now)
 {
     list_schedule_succeeded(&inventory->schedule, now, random_uint32());
+    http_watch_listed(&inventory->watch, inventory->up.status.version, now);
     end_try(inventory, now);
 }
 
@@ -313,6 +343,10 @@ http_inventory_run(struct inventory_source *source)
     struct http_inventory *inventory = http_inventory_cast(source);
 
     http_client_run(inventory->client);
+    http_watch_run(&inventory->watch, time_msec());
+    if (inventory->state == WAITING) {
+        heed_watch(inventory);
+    }
     switch (inventory->state) {
     case WAITING:
         run_waiting(inventory);
@@ -334,6 +368,7 @@ http_inventory_wait(struct inventory_source *source)
     struct http_inventory *inventory = http_inventory_cast(source);
 
     http_client_wait(inventory->client);
+    http_watch_wait(&inventory->watch);
     switch (inventory->state) {
     case WAITING:
         poll_timer_wait_until(inventory->schedule.next_try);
@@ -366,6 +401,29 @@ http_inventory_list_now(struct inventory_source *source)
     }
 }
 
+static void
+http_inventory_list_soon(struct inventory_source *source)
+{
+    struct http_inventory *inventory = http_inventory_cast(source);
+
+    if (inventory->state == WAITING) {
+        list_schedule_soon(&inventory->schedule, time_msec(),
+                           random_uint32());
+        source->status.next_try = inventory->schedule.next_try;
+    } else {
+        inventory->list_again_soon = true;
+    }
+}
+
+static void
+http_inventory_changed(struct inventory_source *source)
+{
+    struct http_inventory *inventory = http_inventory_cast(source);
+
+    page_chain_forget(&inventory->chain);
+    inventory->changed = inventory->state != WAITING;
+}
+
 #define HTTP_INVENTORY_CLASS(SCHEME)            \
     {                                           \
         .scheme = SCHEME,                       \
@@ -374,6 +432,8 @@ http_inventory_list_now(struct inventory_source *source)
         .run = http_inventory_run,              \
         .wait = http_inventory_wait,            \
         .list_now = http_inventory_list_now,    \
+        .list_soon = http_inventory_list_soon,  \
+        .changed = http_inventory_changed,      \
     }
 
 const struct inventory_source_class http_inventory_class =

@@ -11,6 +11,10 @@
  * source_list_abort().  Whatever the outcome of a try, it says so with one of
  * source_list_end(), source_not_modified() and source_failed().
  *
+ * A source that can be watched calls source_watch_asked(), then
+ * source_watch_opened() and source_watch_event(), and one of
+ * source_watch_ended() and source_watch_unsupported().
+ *
  * To add a kind: write a class, and a line in inventory-source.c. */
 
 #include "cloud/inventory-page.h"
@@ -26,6 +30,8 @@ struct inventory_source_class {
     void (*run)(struct inventory_source *);
     void (*wait)(struct inventory_source *);
     void (*list_now)(struct inventory_source *);
+    void (*list_soon)(struct inventory_source *);
+    void (*changed)(struct inventory_source *);
 };
 
 /* Embedded in the struct of each kind. */
@@ -51,6 +57,10 @@ struct inventory_source {
     struct sset refusals;
     struct sset new_refusals;
     struct sset unknown_kinds;
+
+    /* The watch stream. */
+    uint64_t n_events;          /* Of the one that is open. */
+    bool told_unsupported;      /* That the server has no watch. */
 };
 
 extern const struct inventory_source_class http_inventory_class;
@@ -85,5 +95,31 @@ void source_not_modified(struct inventory_source *, long long int now);
  * 'next_try', or when something changes if that is LLONG_MAX. */
 void source_failed(struct inventory_source *, const char *error,
                    long long int now, long long int next_try);
+
+/* Remembers 's' in 'set', one of those of what was logged already.  Returns
+ * true if it was not there. */
+bool source_is_news(struct sset *set, const char *s);
+
+/* The watch stream. */
+
+void source_watch_asked(struct inventory_source *);
+
+/* It is open, from version 'since' on. */
+void source_watch_opened(struct inventory_source *, const char *since,
+                         long long int now);
+
+/* Hands an event to the sink, or does what else it is good for, and frees it.
+ * Returns true if an object was refused that was not refused before, so that
+ * only a list can tell what is true. */
+bool source_watch_event(struct inventory_source *, struct inventory_event *);
+
+/* The stream is over because of 'why', which is a fault or to be expected; it
+ * is not asked for again before 'next_try'. */
+void source_watch_ended(struct inventory_source *, const char *why,
+                        bool is_fault, long long int now,
+                        long long int next_try);
+
+/* The server has no watch: 'why'. */
+void source_watch_unsupported(struct inventory_source *, const char *why);
 
 #endif /* inventory-source-provider.h */

@@ -94,12 +94,26 @@ inventory_source_list_now(struct inventory_source *source)
 }
 
 void
+inventory_source_list_soon(struct inventory_source *source)
+{
+    source->class->list_soon(source);
+}
+
+void
+inventory_source_changed(struct inventory_source *source)
+{
+    source->class->changed(source);
+}
+
+void
 inventory_source_get_status(const struct inventory_source *source,
                             struct inventory_source_status *status)
 {
     *status = source->status;
     status->version = nullable_xstrdup(status->version);
     status->error = nullable_xstrdup(status->error);
+    status->watch_version = nullable_xstrdup(status->watch_version);
+    status->watch_error = nullable_xstrdup(status->watch_error);
 }
 
 void
@@ -107,6 +121,8 @@ inventory_source_status_destroy(struct inventory_source_status *status)
 {
     free(status->version);
     free(status->error);
+    free(status->watch_version);
+    free(status->watch_error);
 }
 
 /* The interface for kinds of sources. */
@@ -144,9 +160,8 @@ source_list_begin(struct inventory_source *source)
     source->sink.list_begin(source->sink.aux);
 }
 
-/* Remembers 's' in 'set'.  Returns true if it was not there. */
-static bool
-remember(struct sset *set, const char *s)
+bool
+source_is_news(struct sset *set, const char *s)
 {
     return sset_count(set) < REMEMBERED_MAX && sset_add(set, s);
 }
@@ -156,7 +171,7 @@ item_refused(struct inventory_source *source,
              const struct inventory_item *item)
 {
     source->n_refused++;
-    if (remember(&source->new_refusals, item->error)
+    if (source_is_news(&source->new_refusals, item->error)
         && !sset_contains(&source->refusals, item->error)) {
         VLOG_WARN_RL(&refusal_rl, "%s: %s; left out", source->name,
                      item->error);
@@ -170,7 +185,7 @@ item_skipped(struct inventory_source *source, const char *kind)
     char *shown = safe_text(kind);
 
     source->n_skipped++;
-    if (remember(&source->unknown_kinds, shown)) {
+    if (source_is_news(&source->unknown_kinds, shown)) {
         VLOG_INFO_RL(&refusal_rl, "%s: objects of kind %s are not known here "
                      "and left out", source->name, shown);
     }

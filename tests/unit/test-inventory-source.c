@@ -118,16 +118,21 @@ server_start(void)
              ntohs(sin.sin_port));
 }
 
-/* Sends the answer whose turn it is and closes the connection. */
+/* Sends the answer whose turn it is and closes the connection.  There is no
+ * watch. */
 static void
 server_answer(void)
 {
-    assert_true(n_answered < n_answers);
+    const char *answer = "HTTP/1.1 501 Not Implemented\r\n\r\n";
+    size_t len = strlen(answer);
 
-    const char *answer = answers[n_answered];
-    size_t len = (answer_lens[n_answered] ? answer_lens[n_answered]
-                  : strlen(answer));
-    n_answered++;
+    if (!strstr(ds_cstr(&request), "&watch=1")) {
+        assert_true(n_answered < n_answers);
+        answer = answers[n_answered];
+        len = (answer_lens[n_answered] ? answer_lens[n_answered]
+               : strlen(answer));
+        n_answered++;
+    }
 
     /* All answers fit into a socket's buffer. */
     int flags = fcntl(connection, F_GETFL);

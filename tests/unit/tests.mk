@@ -34,10 +34,10 @@ unit_watch-stream := tests/unit/raw-server.o $(unit_inventory-json) \
     $(addprefix agent/cloud/,watch-stream.o inventory-event.o event-object.o \
     http-transfer.o http-client.o curl-poll.o http-answer.o inventory-url.o \
     api-token.o) -lcurl
-unit_inventory-source := $(unit_inventory-json) $(addprefix agent/cloud/, \
-    inventory-source.o http-inventory.o file-inventory.o http-transfer.o \
-    http-client.o curl-poll.o http-answer.o inventory-url.o page-chain.o \
-    list-schedule.o api-token.o) -lcurl
+unit_inventory-source := $(unit_watch-stream) $(addprefix agent/cloud/, \
+    inventory-source.o http-inventory.o file-inventory.o page-chain.o \
+    list-schedule.o http-watch.o source-watch.o watch-schedule.o)
+unit_http-watch := $(unit_inventory-source)
 unit_webhook-signature := agent/cloud/webhook-signature.o
 unit_webhook-replay := agent/cloud/webhook-replay.o
 unit_webhook-headers := agent/cloud/webhook-headers.o

@@ -11,7 +11,11 @@
  * has a number in 'list': that of the last list that had it or, if that was
  * later, the odd number of an event that put it after that list had begun.  So
  * neither a list that broke off nor an event of before has any effect on the
- * next list, and what a list under way lacks is what has a lower number. */
+ * next list, and what a list under way lacks is what has a lower number.
+ *
+ * 'lacked' says that the last whole list lacked an object and that no event
+ * has spoken of it since.  It means something only while deletions are held:
+ * those objects are the ones. */
 
 #include "core/inventory.h"
 #include "openvswitch/list.h"
@@ -48,7 +52,7 @@ struct inventory {
     uint32_t list;              /* Number of the list that was begun last. */
     uint32_t last_list;         /* Number of the last whole list. */
     struct hmap staged;         /* Objects of 'list' that differ. */
-    size_t n_held;              /* If not 0, what is 'lacked' is held... */
+    size_t n_held;              /* Deletions held by the guard... */
     long long int held_since;   /* ...since then. */
     uint32_t held_digest;       /* Sum of their inventory_object_hash(). */
 

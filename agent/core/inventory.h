@@ -54,8 +54,8 @@ struct host_node {
     bool known;                 /* Is the host itself in the inventory? */
     bool self;                  /* Is it the one that we are? */
     bool touched;
-    bool lacked;                /* Did the last whole list lack it? */
-    uint32_t list;              /* See inventory-private.h. */
+    bool lacked;                /* See inventory-private.h. */
+    uint32_t list;              /* The same. */
     uint64_t revision;
     struct host_address *addresses; /* In order of preference. */
     size_t n_addresses;

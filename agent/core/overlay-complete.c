@@ -18,8 +18,7 @@
 void
 overlay_update_pending(struct overlay *ov, struct link *link)
 {
-    bool pending = link->n_users && link->tunnel
-                   && (link->old || !link->tunnel->ofport);
+    bool pending = link->n_users && link->tunnel && !link->tunnel->ofport;
 
     ov->n_pending_links += (int) pending - (int) link->pending;
     link->pending = pending;

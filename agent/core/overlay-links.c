@@ -421,6 +421,8 @@ overlay_destroy_links(struct overlay *ov)
     HMAP_FOR_EACH_SAFE (link, node, &ov->links) {
         destroy_link(ov, link);
     }
+    ovs_assert(!ov->n_pending_links);
+
     struct tunnel *t;
     HMAP_FOR_EACH_SAFE (t, node, &ov->tunnels) {
         overlay_destroy_tunnel(ov, t);

@@ -74,7 +74,8 @@ make_host(uint32_t i)
         uint32_t last = one_in(6) ? rnd(N_HOSTS) + 1 : i + 1;
 
         h->tunnels[j].type = rnd(3) + 1;
-        h->tunnels[j].ip = v6 ? random_ip6(last) : random_ip4(0xc0000200 + last);
+        h->tunnels[j].ip = v6 ? random_ip6(last)
+                              : random_ip4(0xc0000200 + last);
         h->tunnels[j].port = one_in(5) ? 4790 : 0;
     }
     return o;

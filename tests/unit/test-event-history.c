@@ -6,10 +6,15 @@
  * The cloud's objects come, change, go and come back, with growing revisions.
  * It tells each change by two sources: a watch, in order, which may break and
  * skip some or say some again, and webhooks, at any time and as often as they
- * like.  Each event gets through at least once.  Lists show the cloud at a
- * moment after they were asked for, in any order, with older copies of what
- * changed between two pages, and any of them may break off.  The guard may hold
- * what they lack, for a while or until approved.
+ * like.  Lists show the cloud at a moment after they were asked for, in any
+ * order, with older copies of what changed between two pages, and any of them
+ * may break off.  The guard may hold what they lack, for a while or until
+ * approved.
+ *
+ * In the end either every event has got through at least once, or some never
+ * do and a whole list makes up for it.  Along with that list comes only what
+ * cannot mislead: events that came before, the last one of each object, and
+ * whatever is said of objects that there are.
  *
  * A cloud without revisions tells the same by the watch alone, each event once
  * and in order: nobody could make sense of anything else. */
@@ -164,24 +169,6 @@ deliver_by_webhook(struct world *w)
     }
 }
 
-static bool
-deliver_rest(struct world *w)
-{
-    struct cloud *c = &w->cloud;
-
-    if (!c->has_revisions) {
-        deliver_by_watch(w);
-        return c->watched < c->n_log;
-    }
-    deliver_by_webhook(w);
-    for (size_t i = 0; i < c->n_log; i++) {
-        if (!c->log[i].delivered) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Lists. */
 
 static void
@@ -218,9 +205,10 @@ list_older(struct world *w, const struct object *o)
     }
 }
 
-/* The moment that the list shows. */
+/* The moment that the list shows.  Of some objects what it has may be of no
+ * use. */
 static void
-list_look(struct world *w)
+list_look(struct world *w, bool some_of_no_use)
 {
     struct cloud *c = &w->cloud;
 
@@ -232,7 +220,7 @@ list_look(struct world *w)
                 continue;
             }
             w->listed[w->n_listed++] = clone_object(o);
-            if (one_in(20)) {
+            if (some_of_no_use && one_in(20)) {
                 w->listed[w->n_listed - 1]->revision = NO_USE;
             } else if (c->has_revisions) {
                 list_older(w, o);
@@ -243,7 +231,7 @@ list_look(struct world *w)
 }
 
 static void
-list_come(struct world *w)
+list_some(struct world *w)
 {
     for (int n = rnd(8); n >= 0 && w->n_listed; n--) {
         size_t i = rnd(w->n_listed);
@@ -257,9 +245,6 @@ list_come(struct world *w)
             inventory_list_add(w->inventory, o);
         }
     }
-    if (!w->n_listed && !one_in(3)) {
-        list_end(w);
-    }
 }
 
 static void
@@ -271,9 +256,11 @@ list_step(struct world *w)
     } else if (one_in(12)) {
         list_abort(w);
     } else if (w->list == LIST_ASKED_FOR) {
-        list_look(w);
+        list_look(w, true);
+    } else if (w->n_listed) {
+        list_some(w);
     } else {
-        list_come(w);
+        list_end(w);
     }
 }
 
@@ -349,9 +336,28 @@ step(struct world *w)
     }
 }
 
-/* All that has not got through yet does now, whatever else happens. */
+/* How a history ends: every event has got through... */
+
+static bool
+deliver_rest(struct world *w)
+{
+    struct cloud *c = &w->cloud;
+
+    if (!c->has_revisions) {
+        deliver_by_watch(w);
+        return c->watched < c->n_log;
+    }
+    deliver_by_webhook(w);
+    for (size_t i = 0; i < c->n_log; i++) {
+        if (!c->log[i].delivered) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void
-finish(struct world *w)
+end_with_events(struct world *w)
 {
     while (deliver_rest(w)) {
         if (one_in(3)) {
@@ -361,6 +367,71 @@ finish(struct world *w)
     while (w->list != LIST_NONE) {
         list_step(w);
     }
+}
+
+/* ...or a list has made up for it. */
+
+static bool
+is_last_of_object(const struct cloud *c, const struct event *e)
+{
+    for (const struct event *f = e + 1; f < &c->log[c->n_log]; f++) {
+        if (f->kind == e->kind && !strcmp(f->id, e->id)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool
+cloud_has(const struct cloud *c, const struct event *e)
+{
+    for (int i = 0; i < N_OF_KIND; i++) {
+        const struct object *o = c->objects[e->kind][i];
+
+        if (o && !strcmp(o->id, e->id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void
+deliver_harmless(struct world *w)
+{
+    struct cloud *c = &w->cloud;
+
+    for (int n = rnd(6); n >= 0 && c->n_log && c->has_revisions; n--) {
+        struct event *e = &c->log[rnd(c->n_log)];
+
+        if (e->delivered || is_last_of_object(c, e) || cloud_has(c, e)) {
+            deliver(w, e);
+        }
+    }
+}
+
+static void
+end_with_list(struct world *w)
+{
+    static const struct deletion_guard guard = { .max_percent = 20 };
+    struct list_result result;
+
+    if (w->list != LIST_NONE) {
+        list_abort(w);
+    }
+    inventory_list_begin(w->inventory);
+    deliver_harmless(w);
+    list_look(w, false);
+    while (w->n_listed) {
+        list_some(w);
+        deliver_harmless(w);
+        if (one_in(4)) {
+            inventory_approve_deletions(w->inventory, w->now);
+        }
+    }
+    inventory_list_end(w->inventory, true, &guard, w->now, &result);
+    deliver_harmless(w);
+    inventory_approve_deletions(w->inventory, w->now);
+    deliver_harmless(w);
 }
 
 /* Lets the switch come to rest, past every linger. */
@@ -512,7 +583,11 @@ check_history(uint64_t seed)
     for (int i = 0; i < N_STEPS; i++) {
         step(&w);
     }
-    finish(&w);
+    if (one_in(2)) {
+        end_with_events(&w);
+    } else {
+        end_with_list(&w);
+    }
     check_inventory(&w, seed);
     settle(&w.model, w.now);
     check_complete(&w, seed);

@@ -459,6 +459,8 @@ test_tombstones(void **state OVS_UNUSED)
           "list\n"
           "has " A1 " rev=2\n"
           "end -> 0 0 0 0\n"
+          "list\n"
+          "end -> 0 0 1 0\n"
           "put " A2 " rev=3 -> applied\n" },
         { "no revision, no order",
           "put " A1 " -> applied\n"

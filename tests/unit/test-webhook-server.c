@@ -317,15 +317,16 @@ read_byte(int fd)
     }
 }
 
+/* Reads an answer up to its body. */
 static struct answer
-read_answer(int fd)
+read_head(int fd)
 {
     struct answer a = { .head = DS_EMPTY_INITIALIZER,
                         .body = DS_EMPTY_INITIALIZER };
-    int c;
 
     while (!strstr(ds_cstr(&a.head), "\r\n\r\n")) {
-        c = read_byte(fd);
+        int c = read_byte(fd);
+
         if (c < 0) {
             assert_int_equal(a.head.length, 0);
             return a;
@@ -333,11 +334,18 @@ read_answer(int fd)
         ds_put_char(&a.head, c);
     }
     assert_true(ovs_scan(ds_cstr(&a.head), "HTTP/1.1 %d", &a.status));
+    return a;
+}
+
+static struct answer
+read_answer(int fd)
+{
+    struct answer a = read_head(fd);
 
     const char *length = strstr(ds_cstr(&a.head), "Content-Length: ");
     for (int n = length ? atoi(length + strlen("Content-Length: ")) : 0; n > 0;
          n--) {
-        c = read_byte(fd);
+        int c = read_byte(fd);
         assert_true(c >= 0);
         ds_put_char(&a.body, c);
     }
@@ -443,7 +451,7 @@ send_and_expect(char *text, int status, const char *part)
     close(fd);
 }
 
-/* Tests. */
+/* What is understood. */
 
 static void
 test_taken(void **state OVS_UNUSED)
@@ -460,18 +468,793 @@ test_taken(void **state OVS_UNUSED)
     assert_null(status.error);
 }
 
+#define CLOUDEVENT(ID) \
+    "{\"specversion\":\"1.0\",\"id\":\"" ID "\",\"source\":\"/cloud\"," \
+    "\"type\":\"com.example.endpoint.put\",\"data\":" VM(ID) "}"
+#define BINARY \
+    STANDARD "ce-specversion: 1.0\r\nce-id: 7\r\nce-source: /cloud\r\n"
+
+static void
+test_bodies(void **state OVS_UNUSED)
+{
+    static const struct {
+        const char *headers, *body, *told;
+    } cases[] = {
+        { STANDARD, PUT("vm1"), "put vm1" },
+        { "Content-Type: Application/JSON ; charset=utf-8\r\n", PUT("vm1"),
+          "put vm1" },
+        { STANDARD "Content-Encoding: identity\r\n", PUT("vm1"), "put vm1" },
+        { STANDARD, "{\"type\":\"host.delete\",\"data\":{\"kind\":\"host\","
+          "\"id\":\"hv2\",\"revision\":3}}", "delete hv2" },
+        { STANDARD, "{\"type\":\"endpoint.put\",\"data\":{"
+          "\"kind\":\"endpoint\",\"id\":\"vm3\"}}", "thin vm3" },
+        { STRUCTURED, CLOUDEVENT("vm1"), "put vm1" },
+        { "content-type: application/cloudevents+json; charset=UTF-8\r\n",
+          CLOUDEVENT("vm1"), "put vm1" },
+        { "Content-Type: application/cloudevents-batch+json\r\n",
+          "[" CLOUDEVENT("vm1") "," CLOUDEVENT("vm2") "]",
+          "put vm1, put vm2" },
+        { "Content-Type: application/cloudevents-batch+json\r\n", "[]", "" },
+        { BINARY "ce-type: com.example.endpoint.put\r\n", VM("vm1"),
+          "put vm1" },
+        { BINARY "CE-Type: com.example.endpoint.delete\r\n",
+          "{\"id\":\"vm1\",\"revision\":2}", "delete vm1" },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        char id[16];
+
+        snprintf(id, sizeof id, "%"PRIuSIZE, i);
+        send_and_expect(post(id, cases[i].headers, cases[i].body), 202, NULL);
+        assert_told(cases[i].told);
+    }
+}
+
+static void
+test_refused(void **state OVS_UNUSED)
+{
+    static const struct {
+        int status;
+        const char *headers, *body;
+        const char *text;
+    } cases[] = {
+        { 400, STANDARD, "{", NULL },
+        { 400, STANDARD, "", NULL },
+        { 400, STANDARD, "\xff\xfe", NULL },
+        { 422, STANDARD, "{}", "#/type" },
+        { 422, STANDARD, "{\"type\":\"endpoint.put\",\"data\":{\"kind\":"
+          "\"endpoint\",\"id\":\"vm1\",\"segment\":\"blue\",\"host\":\"hv1\","
+          "\"mac\":\"x\",\"ips\":[]}}", "\"pointer\":\"#/data/mac\"" },
+        { 422, BINARY, VM("vm1"), "ce-type is missing" },
+        { 422, BINARY "ce-type: endpoint.gossip\r\n", VM("vm1"), NULL },
+        { 422, STANDARD "ce-type: x.endpoint.put\r\n", VM("vm1"),
+          "ce-specversion is missing" },
+        { 422, STANDARD "ce-specversion: 2.0\r\nce-id: 1\r\nce-source: /\r\n"
+          "ce-type: x.endpoint.put\r\n", VM("vm1"),
+          "ce-specversion is not 1.0" },
+        { 415, "", PUT("vm1"), "application/cloudevents+json" },
+        { 415, "Content-Type: text/plain\r\n", PUT("vm1"), NULL },
+        { 415, "Content-Type: application/jsonx\r\n", PUT("vm1"), NULL },
+        { 415, STANDARD "Content-Encoding: gzip\r\n", PUT("vm1"), NULL },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        char id[16];
+
+        snprintf(id, sizeof id, "%"PRIuSIZE, i);
+        send_and_expect(post(id, cases[i].headers, cases[i].body),
+                        cases[i].status, cases[i].text);
+    }
+    assert_told("");
+
+    struct webhook_status status = get_status();
+    assert_int_equal(status.n_refused, ARRAY_SIZE(cases));
+    assert_int_equal(status.n_taken, 0);
+}
+
+static void
+test_routes(void **state OVS_UNUSED)
+{
+    send_and_expect(request("GET", "/healthz", "", ""), 200, "ok\n");
+    send_and_expect(request("GET", "/readyz", "", ""), 200, "ok\n");
+
+    int fd = open_client();
+    write_and_free(fd, request("HEAD", "/readyz", "", ""));
+    struct answer a = read_head(fd);
+    assert_int_equal(a.status, 200);
+    free_answer(&a);
+    close(fd);
+
+    send_and_expect(request("GET", "/", "", ""), 404, "/v1/events");
+    send_and_expect(request("POST", "/v1/events/", STANDARD, PUT("vm1")), 404,
+                    NULL);
+    send_and_expect(request("GET", "/v1/events", "", ""), 405,
+                    "Allow: POST, OPTIONS");
+    send_and_expect(request("PUT", "/v1/events", STANDARD, PUT("vm1")), 405,
+                    NULL);
+    send_and_expect(request("POST", "/healthz", STANDARD, PUT("vm1")), 405,
+                    "Allow: GET, HEAD");
+
+    why_not_ready = "the \"inventory\" is not there";
+    send_and_expect(request("GET", "/readyz", "", ""), 503, "Retry-After: ");
+    send_and_expect(request("GET", "/readyz", "", ""), 503,
+                    "the \\\"inventory\\\" is not there");
+    send_and_expect(request("GET", "/healthz", "", ""), 200, NULL);
+    assert_told("");
+}
+
+static void
+test_handshake(void **state OVS_UNUSED)
+{
+    static const char origin[] = "WebHook-Request-Origin: cloud.example\r\n"
+                                 "WebHook-Request-Rate: 120\r\n"
+                                 "WebHook-Request-Callback: http://x/\r\n";
+
+    send_and_expect(request("OPTIONS", "/v1/events", origin, ""), 200,
+                    "WebHook-Allowed-Origin: cloud.example");
+    send_and_expect(request("OPTIONS", "/v1/events", origin, ""), 200,
+                    "WebHook-Allowed-Rate: ");
+    send_and_expect(request("OPTIONS", "/v1/events", origin, ""), 200,
+                    "Allow: POST, OPTIONS");
+    send_and_expect(request("OPTIONS", "/v1/events", "", ""), 200, NULL);
+    send_and_expect(request("OPTIONS", "/v1/events",
+                            "WebHook-Request-Origin: a b\r\n", ""), 400, NULL);
+}
+
+static void
+test_unavailable(void **state OVS_UNUSED)
+{
+    why_not = "nothing is known yet";
+    send_and_expect(post("1", STANDARD, PUT("vm1")), 503, "Retry-After: 2");
+    why_not = NULL;
+
+    /* It was not taken, so it is not known. */
+    send_and_expect(post("1", STANDARD, PUT("vm1")), 202, NULL);
+    assert_told("put vm1");
+}
+
+/* Who may send. */
+
+static void
+expect_unauthorized(char *text, const char *part)
+{
+    int fd = open_client();
+
+    write_and_free(fd, text);
+    expect(fd, 401, part);
+    expect_closed(fd);
+    close(fd);
+    assert_told("");
+}
+
+static void
+test_unauthorized(void **state OVS_UNUSED)
+{
+    static const int skews[] = { -301, 301, -100000 };
+    char *headers, *signature;
+
+    expect_unauthorized(request("POST", "/v1/events", STANDARD, PUT("vm1")),
+                        "webhook-id is missing");
+    expect_unauthorized(request("POST", "/v1/events", STANDARD, ""),
+                        "WWW-Authenticate: ");
+    for (size_t i = 0; i < ARRAY_SIZE(skews); i++) {
+        signature = sign(SECRET, "1", time_wall() + skews[i], PUT("vm1"));
+        headers = xasprintf(STANDARD "%s", signature);
+        expect_unauthorized(request("POST", "/v1/events", headers, PUT("vm1")),
+                            "clock");
+        free(headers);
+        free(signature);
+    }
+
+    signature = sign(OTHER_SECRET, "1", time_wall(), PUT("vm1"));
+    headers = xasprintf(STANDARD "%s", signature);
+    expect_unauthorized(request("POST", "/v1/events", headers, PUT("vm1")),
+                        "made with the secret");
+    free(headers);
+    free(signature);
+
+    /* The right signature, of another body. */
+    signature = sign(SECRET, "1", time_wall(), PUT("vm1"));
+    headers = xasprintf(STANDARD "%s", signature);
+    expect_unauthorized(request("POST", "/v1/events", headers, PUT("vm2")),
+                        "made with the secret");
+    free(headers);
+    free(signature);
+    assert_int_equal(get_status().n_unauthorized, 7);
+}
+
+/* Nothing unsigned changes anything. */
+static void
+test_nothing_unsigned(void **state OVS_UNUSED)
+{
+    static const char *const paths[] = {
+        "/v1/events", "/v1/events/", "//v1/events", "/v1/events?x=1", "/",
+        "/v1/inventory", "/healthz", "/readyz", "/metrics", "/v1/events%00",
+        "/V1/EVENTS", "*",
+    };
+    static const char *const methods[] = {
+        "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE",
+        "FROB",
+    };
+    static const char *const headers[] = {
+        "", STANDARD, STRUCTURED,
+        "Content-Type: application/cloudevents-batch+json\r\n",
+        BINARY "ce-type: x.endpoint.put\r\n", "Content-Type: text/plain\r\n",
+        STANDARD "X-HTTP-Method-Override: POST\r\n",
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+        for (size_t j = 0; j < ARRAY_SIZE(methods); j++) {
+            for (size_t k = 0; k < ARRAY_SIZE(headers); k++) {
+                int fd = open_client();
+
+                write_and_free(fd, request(methods[j], paths[i], headers[k],
+                                           PUT("vm1")));
+
+                struct answer a = read_head(fd);
+                if (!strcmp(methods[j], "POST")) {
+                    assert_true(a.status >= 400);
+                }
+                free_answer(&a);
+                close(fd);
+            }
+        }
+    }
+    assert_told("");
+    assert_int_equal(get_status().n_taken, 0);
+}
+
+static void
+test_replay(void **state OVS_UNUSED)
+{
+    char *text = post("1", STANDARD, PUT("vm1"));
+
+    send_and_expect(xstrdup(text), 202, NULL);
+    assert_told("put vm1");
+    send_and_expect(text, 202, NULL);
+    send_and_expect(post("1", STANDARD, PUT("vm2")), 202, NULL);
+    assert_told("");
+    send_and_expect(post("2", STANDARD, PUT("vm2")), 202, NULL);
+    assert_told("put vm2");
+    assert_int_equal(get_status().n_repeated, 2);
+    assert_int_equal(get_status().n_taken, 2);
+
+    /* What was refused is not known. */
+    send_and_expect(post("3", STANDARD, "{}"), 422, NULL);
+    send_and_expect(post("3", STANDARD, PUT("vm3")), 202, NULL);
+    assert_told("put vm3");
+}
+
+static void
+test_rotation(void **state OVS_UNUSED)
+{
+    char *signature = sign(OTHER_SECRET, "1", time_wall(), PUT("vm1"));
+    char *headers = xasprintf(STANDARD "%s", signature);
+
+    write_file(secret_file, "# old\nwhsec_" SECRET "\n\n# new\nwhsec_"
+               OTHER_SECRET "\n");
+    until(get_status().n_secrets == 2);
+    send_and_expect(request("POST", "/v1/events", headers, PUT("vm1")), 202,
+                    NULL);
+    send_and_expect(post("2", STANDARD, PUT("vm2")), 202, NULL);
+    assert_told("put vm1, put vm2");
+
+    /* A bad file changes nothing and is reported. */
+    write_file(secret_file, "secret\n");
+    until(get_status().error);
+    assert_non_null(strstr(get_status().error, "line 1"));
+    assert_null(strstr(get_status().error, SECRET));
+    send_and_expect(post("3", STANDARD, PUT("vm3")), 202, NULL);
+
+    write_file(secret_file, "whsec_" OTHER_SECRET);
+    until(!get_status().error);
+    expect_unauthorized((ds_clear(&told), post("4", STANDARD, PUT("vm4"))),
+                        NULL);
+    free(headers);
+    free(signature);
+}
+
+static void
+test_no_secret(void **state OVS_UNUSED)
+{
+    send_and_expect(request("POST", "/v1/events", STANDARD, PUT("vm1")), 202,
+                    NULL);
+    send_and_expect(request("POST", "/v1/events", STANDARD, PUT("vm1")), 202,
+                    NULL);
+    assert_told("put vm1, put vm1");
+
+    static const char id[] = STANDARD "webhook-id: 1\r\n";
+    send_and_expect(request("POST", "/v1/events", id, PUT("vm1")), 202, NULL);
+    send_and_expect(request("POST", "/v1/events", id, PUT("vm1")), 202, NULL);
+    assert_told("put vm1");
+    send_and_expect(request("POST", "/v1/events", STANDARD "webhook-id:\r\n",
+                            PUT("vm1")), 400, NULL);
+    assert_int_equal(get_status().n_secrets, 0);
+}
+
+/* Waiting for the switch. */
+
+static void
+test_wait(void **state OVS_UNUSED)
+{
+    int fd = open_client();
+
+    write_and_free(fd, post("1", STANDARD "Prefer: respond-async, wait=5\r\n",
+                            PUT("vm1")));
+    until(get_status().n_waiting == 1);
+    assert_told("put vm1, wait");
+
+    /* Others need not. */
+    send_and_expect(post("2", STANDARD, PUT("vm2")), 202, NULL);
+    assert_told("put vm2");
+
+    installed = true;
+    expect(fd, 204, "Preference-Applied: wait=5\r\n");
+    assert_told("forget");
+    assert_int_equal(get_status().n_waiting, 0);
+
+    /* The connection goes on, and a repetition can wait too. */
+    write_and_free(fd, post("1", STANDARD "Prefer: wait=\"9\"\r\n",
+                            PUT("vm1")));
+    expect(fd, 204, "Preference-Applied: wait=9\r\n");
+    assert_told("wait, forget");
+    write_and_free(fd, post("3", STANDARD, PUT("vm3")));
+    expect(fd, 202, NULL);
+    close(fd);
+}
+
+static void
+test_wait_too_long(void **state OVS_UNUSED)
+{
+    int fd = open_client();
+
+    write_and_free(fd, post("1", STANDARD "Prefer: wait=1\r\n", PUT("vm1")));
+    expect(fd, 202, "Preference-Applied: wait=1\r\n");
+    assert_told("put vm1, wait, forget");
+
+    /* A refusal does not wait, nor does who wants to wait no time. */
+    write_and_free(fd, post("2", STANDARD "Prefer: wait=1\r\n", "{}"));
+    expect(fd, 422, NULL);
+    write_and_free(fd, post("3", STANDARD "Prefer: wait=0\r\n", PUT("vm3")));
+    expect(fd, 202, NULL);
+    assert_told("put vm3");
+    close(fd);
+}
+
+/* More than can wait are answered at once. */
+static void
+test_many_waits(void **state OVS_UNUSED)
+{
+    int fds[140];
+
+    for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+        char id[16];
+
+        snprintf(id, sizeof id, "%"PRIuSIZE, i);
+        fds[i] = open_client();
+        write_and_free(fds[i], post(id, STANDARD "Prefer: wait=60\r\n",
+                                    PUT("vm1")));
+        until(get_status().n_taken == i + 1);
+    }
+    assert_int_equal(get_status().n_waiting, 128);
+    expect(fds[139], 202, NULL);
+    installed = true;
+    for (size_t i = 0; i < ARRAY_SIZE(fds) - 1; i++) {
+        expect(fds[i], i < 128 ? 204 : 202, NULL);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+        close(fds[i]);
+    }
+}
+
+static void
+test_gone_while_waiting(void **state OVS_UNUSED)
+{
+    int fd = open_client();
+
+    write_and_free(fd, post("1", STANDARD "Prefer: wait=60\r\n", PUT("vm1")));
+    until(get_status().n_waiting == 1);
+
+    /* With a reset. */
+    struct linger linger = { .l_onoff = 1 };
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+    close(fd);
+    send_and_expect(post("2", STANDARD, PUT("vm2")), 202, NULL);
+    installed = true;
+    until(!get_status().n_connections);
+    assert_told("put vm1, wait, put vm2, forget");
+    send_and_expect(post("3", STANDARD, PUT("vm3")), 202, NULL);
+}
+
+static void
+test_stopped_while_waiting(void **state OVS_UNUSED)
+{
+    int fd = open_client();
+
+    write_and_free(fd, post("1", STANDARD "Prefer: wait=60\r\n", PUT("vm1")));
+    until(get_status().n_waiting == 1);
+    webhook_server_destroy(server);
+    assert_told("put vm1, wait, forget");
+    start_server(SECRET, false);
+    close(fd);
+}
+
+/* How it arrives. */
+
+static void
+test_byte_by_byte(void **state OVS_UNUSED)
+{
+    char *text = post("1", STANDARD, PUT("vm1"));
+    int fd = open_client();
+
+    for (const char *p = text; *p; p++) {
+        write_bytes(fd, p, 1);
+        pass(-1, 0);
+    }
+    expect(fd, 202, NULL);
+    assert_told("put vm1");
+    close(fd);
+    free(text);
+}
+
+static void
+test_pipelined(void **state OVS_UNUSED)
+{
+    char *requests[] = {
+        post("1", STANDARD, PUT("vm1")),
+        post("2", STANDARD "Prefer: wait=60\r\n", PUT("vm2")),
+        request("GET", "/healthz", "", ""),
+        post("1", STANDARD, PUT("vm1")),
+        post("3", STANDARD, "{}"),
+        post("4", STANDARD, PUT("vm4")),
+        request("GET", "/nothing", "", ""),
+    };
+    static const int expected[] = { 202, 204, 200, 202, 422, 202, 404 };
+    struct ds s = DS_EMPTY_INITIALIZER;
+    int fd = open_client();
+
+    for (size_t i = 0; i < ARRAY_SIZE(requests); i++) {
+        ds_put_cstr(&s, requests[i]);
+        free(requests[i]);
+    }
+    write_text(fd, ds_cstr(&s));
+    installed = true;
+    for (size_t i = 0; i < ARRAY_SIZE(expected); i++) {
+        expect(fd, expected[i], NULL);
+    }
+    assert_told("put vm1, put vm2, wait, forget, put vm4");
+    close(fd);
+    ds_destroy(&s);
+}
+
+static void
+test_http_1_0(void **state OVS_UNUSED)
+{
+    int fd = open_client();
+
+    write_text(fd, "GET /healthz HTTP/1.0\r\n\r\n");
+
+    struct answer a = read_answer(fd);
+    assert_int_equal(a.status, 200);
+    free_answer(&a);
+    close(fd);
+}
+
+#define CHUNKED "Transfer-Encoding: chunked\r\n"
+
+/* The head of a signed request whose body, of 'len' bytes, is announced by
+ * 'headers'. */
+static char *
+head(const char *id, const char *headers, const char *body)
+{
+    char *signature = sign(SECRET, id, time_wall(), body);
+    char *text = xasprintf("POST /v1/events HTTP/1.1\r\nHost: vtepd\r\n"
+                           STANDARD "%s%s\r\n", signature, headers);
+
+    free(signature);
+    return text;
+}
+
+static void
+test_chunked(void **state OVS_UNUSED)
+{
+    static const char body[] = PUT("vm1");
+    int fd = open_client();
+
+    write_and_free(fd, head("1", CHUNKED, body));
+    for (const char *p = body; *p; p += 7) {
+        size_t n = MIN(strlen(p), 7);
+        char *chunk = xasprintf("%"PRIxSIZE";x=y\r\n%.*s\r\n", n, (int) n, p);
+
+        write_text(fd, chunk);
+        pass(-1, 0);
+        free(chunk);
+        if (n < 7) {
+            break;
+        }
+    }
+    write_text(fd, "0\r\nTrailer: x\r\n\r\n");
+    expect(fd, 202, NULL);
+    assert_told("put vm1");
+    close(fd);
+}
+
+static void
+test_continue(void **state OVS_UNUSED)
+{
+    static const char body[] = PUT("vm1");
+    char *headers = xasprintf("Expect: 100-continue\r\nContent-Length: "
+                              "%"PRIuSIZE"\r\n", strlen(body));
+    int fd = open_client();
+
+    write_and_free(fd, head("1", headers, body));
+    expect(fd, 100, NULL);
+    write_text(fd, body);
+    expect(fd, 202, NULL);
+    close(fd);
+
+    /* No body is wanted of whom it is known that it will be refused. */
+    fd = open_client();
+    write_text(fd, "POST /v1/events HTTP/1.1\r\nHost: vtepd\r\n"
+               "Expect: 100-continue\r\nContent-Length: 10\r\n\r\n");
+    expect(fd, 401, NULL);
+    expect_closed(fd);
+    close(fd);
+    free(headers);
+}
+
+/* Limits. */
+
+enum { MIB = 1024 * 1024 };
+
+/* An event with spaces behind it, of 'len' bytes altogether. */
+static char *
+pad(const char *event, size_t len)
+{
+    char *body = xmalloc(len + 1);
+
+    memset(body, ' ', len);
+    memcpy(body, event, strlen(event));
+    body[len] = '\0';
+    return body;
+}
+
+static void
+test_large_bodies(void **state OVS_UNUSED)
+{
+    char *body = pad(PUT("vm1"), MIB + 1);
+
+    /* The client gets to read the answer, though it has sent all of it. */
+    send_and_expect(post("1", STANDARD, body), 413, "1048576");
+    assert_told("");
+
+    int fd = open_client();
+    write_and_free(fd, head("2", CHUNKED, ""));
+    write_text(fd, "100001\r\n");
+    write_text(fd, body);
+    write_text(fd, "\r\n0\r\n\r\n");
+    expect(fd, 413, "1048576");
+    expect_closed(fd);
+    close(fd);
+
+    body[MIB] = '\0';
+    send_and_expect(post("3", STANDARD, body), 202, NULL);
+    assert_told("put vm1");
+    free(body);
+}
+
+static void
+test_endless_chunks(void **state OVS_UNUSED)
+{
+    int fd = open_client();
+    int status = 0;
+
+    write_and_free(fd, head("1", CHUNKED, ""));
+    for (int i = 0; i < 1000 && !status; i++) {
+        static char chunk[4096 + 9] = "1000\r\n";
+        struct pollfd pfd = { .fd = fd, .events = POLLIN };
+
+        memcpy(chunk + 6 + 4096, "\r\n", 3);
+        memset(chunk + 6, 'x', 4096);
+        write_bytes(fd, chunk, 6 + 4096 + 2);
+        pass(-1, 0);
+        if (poll(&pfd, 1, 0) > 0) {
+            struct answer a = read_answer(fd);
+
+            status = a.status;
+            free_answer(&a);
+        }
+    }
+    assert_int_equal(status, 413);
+    close(fd);
+}
+
+/* Bodies that are begun and not finished do not add up. */
+static void
+test_many_bodies(void **state OVS_UNUSED)
+{
+    int fds[40];
+    char *body = pad("", 900 * 1024);
+    size_t n_dropped = 0;
+
+    for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+        fds[i] = open_client();
+        write_and_free(fds[i], head("x", "Content-Length: 1000000\r\n", ""));
+        write_text(fds[i], body);
+        pass(-1, 0);
+    }
+    send_and_expect(post("1", STANDARD, PUT("vm1")), 202, NULL);
+    for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+        struct pollfd pfd = { .fd = fds[i], .events = POLLIN };
+
+        if (poll(&pfd, 1, 0) > 0) {
+            expect(fds[i], 503, "Retry-After: ");
+            n_dropped++;
+        }
+        close(fds[i]);
+    }
+    assert_in_range(n_dropped, 24, 30);
+    free(body);
+}
+
+static void
+test_header_flood(void **state OVS_UNUSED)
+{
+    char *line = xasprintf("X-Flood: %0200d\r\n", 7);
+
+    for (int i = 0; i < 20; i++) {
+        int fd = open_client();
+
+        write_text(fd, "GET /healthz HTTP/1.1\r\nHost: vtepd\r\n");
+        for (int j = 0; j < 500; j++) {
+            write_text(fd, line);
+        }
+
+        struct answer a = read_answer(fd);
+        assert_true(!a.status || a.status >= 400);
+        free_answer(&a);
+        close(fd);
+    }
+    free(line);
+    send_and_expect(post("1", STANDARD, PUT("vm1")), 202, NULL);
+}
+
+static void
+test_garbage(void **state OVS_UNUSED)
+{
+    static const char *const texts[] = {
+        "\r\n\r\n\r\n\r\n", "GET\r\n\r\n", "\x16\x03\x01\x02\x00\x01",
+        "POST /v1/events HTTP/9.9\r\n\r\n", "a b c d e f\r\n\r\n",
+        "POST /v1/events HTTP/1.1\r\n\r\n",
+        "POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+        "POST /v1/events HTTP/1.1\r\nHost: x\r\n"
+        "Content-Length: 99999999999999999999999\r\n\r\n",
+        "POST /v1/events HTTP/1.1\r\nHost: x\r\n" CHUNKED "\r\nzz\r\n",
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+        int fd = open_client();
+
+        write_text(fd, texts[i]);
+        shutdown(fd, SHUT_WR);
+        free_answer(&(struct answer[]) { read_answer(fd) }[0]);
+        close(fd);
+    }
+    send_and_expect(post("1", STANDARD, PUT("vm1")), 202, NULL);
+    assert_told("put vm1");
+}
+
+/* Who does nothing cannot keep others out, and who is known goes last. */
+static void
+test_many_clients(void **state OVS_UNUSED)
+{
+    int fds[600];
+    int known = open_client();
+
+    write_and_free(known, post("1", STANDARD, PUT("vm1")));
+    expect(known, 202, NULL);
+    for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+        fds[i] = open_client();
+        pass(-1, 0);
+        assert_true(get_status().n_connections <= 256);
+    }
+    until(get_status().n_evicted >= 601 - 256);
+    send_and_expect(post("2", STANDARD, PUT("vm2")), 202, NULL);
+    write_and_free(known, post("3", STANDARD, PUT("vm3")));
+    expect(known, 202, NULL);
+    assert_told("put vm1, put vm2, put vm3");
+    expect_closed(fds[0]);
+    for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+        close(fds[i]);
+    }
+    close(known);
+    until(!get_status().n_connections);
+}
+
+/* Listening. */
+
+static void
+expect_not_created(const char *listen_, const char *secrets, const char *part)
+{
+    struct webhook_config config = { .listen = listen_,
+                                     .secret_file = secrets };
+    char *error;
+
+    assert_null(webhook_server_create(&config, &sink, &error));
+    if (!strstr(error, part)) {
+        fail_msg("\"%s\" is not in: %s", part, error);
+    }
+    free(error);
+}
+
+static void
+test_not_created(void **state OVS_UNUSED)
+{
+    char *used = xasprintf("127.0.0.1:%u", port);
+
+    expect_not_created("0.0.0.0:1", NULL, "--webhook-secret-file");
+    expect_not_created("[::]:1", NULL, "is not a loopback address");
+    expect_not_created("192.0.2.1:8080", secret_file,
+                       "192.0.2.1:8080 cannot be listened on");
+    expect_not_created("localhost:8080", NULL, "is not ADDR:PORT");
+    expect_not_created(used, NULL, "another process");
+    expect_not_created(used, "/nonexistent", "No such file");
+    assert_int_equal(chmod(secret_file, 0644), 0);
+    expect_not_created(used, secret_file, "chmod o-rw");
+    free(used);
+}
+
 int
 main(void)
 {
+#define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, setup, teardown)
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_taken, setup, teardown),
+        TEST(test_taken),
+        TEST(test_bodies),
+        TEST(test_refused),
+        TEST(test_routes),
+        TEST(test_handshake),
+        TEST(test_unavailable),
+        TEST(test_unauthorized),
+        TEST(test_nothing_unsigned),
+        TEST(test_replay),
+        TEST(test_rotation),
+        cmocka_unit_test_setup_teardown(test_no_secret, setup_without_secret,
+                                        teardown),
+        TEST(test_wait),
+        TEST(test_wait_too_long),
+        TEST(test_many_waits),
+        TEST(test_gone_while_waiting),
+        TEST(test_stopped_while_waiting),
+        TEST(test_byte_by_byte),
+        TEST(test_pipelined),
+        TEST(test_http_1_0),
+        TEST(test_chunked),
+        TEST(test_continue),
+        TEST(test_large_bodies),
+        TEST(test_endless_chunks),
+        TEST(test_many_bodies),
+        TEST(test_header_flood),
+        TEST(test_garbage),
+        TEST(test_many_clients),
+        TEST(test_not_created),
     };
-    (void) setup_without_secret; (void) expect_closed;
 
     vlog_set_levels(NULL, VLF_ANY_DESTINATION, VLL_OFF);
     assert_non_null(mkdtemp(dir));
     secret_file = xasprintf("%s/secrets", dir);
     cert_file = xasprintf("%s/cert.pem", dir);
     key_file = xasprintf("%s/key.pem", dir);
-    return cmocka_run_group_tests(tests, NULL, NULL);
+
+    int n_failed = cmocka_run_group_tests(tests, NULL, NULL);
+
+    unlink(secret_file);
+    unlink(cert_file);
+    unlink(key_file);
+    rmdir(dir);
+    free(secret_file);
+    free(cert_file);
+    free(key_file);
+    ds_destroy(&told);
+    return n_failed;
 }

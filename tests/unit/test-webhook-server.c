@@ -22,6 +22,8 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
@@ -1136,6 +1138,9 @@ test_garbage(void **state OVS_UNUSED)
         int fd = open_client();
 
         write_text(fd, texts[i]);
+        for (int j = 0; j < 3; j++) {
+            pass(-1, 1);
+        }
         shutdown(fd, SHUT_WR);
         free_answer(&(struct answer[]) { read_answer(fd) }[0]);
         close(fd);
@@ -1169,6 +1174,205 @@ test_many_clients(void **state OVS_UNUSED)
     }
     close(known);
     until(!get_status().n_connections);
+}
+
+/* Who is known is slowed down at last. */
+static void
+test_too_fast(void **state OVS_UNUSED)
+{
+    enum { N = 100 };
+    char *text = request("POST", "/v1/events", STANDARD "webhook-id: 1\r\n",
+                         PUT("vm1"));
+    struct ds many = DS_EMPTY_INITIALIZER;
+    int fd = open_client();
+
+    for (int i = 0; i < N; i++) {
+        ds_put_cstr(&many, text);
+    }
+    until((write_text(fd, ds_cstr(&many)), get_status().n_too_fast));
+    assert_told("put vm1");
+
+    struct answer answer;
+    do {
+        answer = read_answer(fd);
+        assert_true(answer.status == 202 || answer.status == 429);
+        if (answer.status == 429) {
+            assert_non_null(strstr(ds_cstr(&answer.head), "Retry-After: 1"));
+        }
+        free_answer(&answer);
+    } while (answer.status == 202);
+
+    /* Soon enough it goes on. */
+    int status;
+    do {
+        int other = open_client();
+
+        write_text(other, text);
+        struct answer a = read_answer(other);
+        status = a.status;
+        free_answer(&a);
+        close(other);
+    } while (status == 429);
+    assert_int_equal(status, 202);
+    close(fd);
+    ds_destroy(&many);
+    free(text);
+}
+
+/* TLS. */
+
+/* Makes a key and a certificate that bears it. */
+static void
+make_certificate(uint8_t serial)
+{
+    gnutls_x509_privkey_t key;
+    gnutls_x509_crt_t cert;
+    gnutls_datum_t pem;
+
+    gnutls_x509_privkey_init(&key);
+    assert_int_equal(gnutls_x509_privkey_generate(
+                         key, GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(
+                             GNUTLS_ECC_CURVE_SECP256R1), 0), 0);
+    gnutls_x509_crt_init(&cert);
+    gnutls_x509_crt_set_version(cert, 3);
+    gnutls_x509_crt_set_serial(cert, &serial, 1);
+    gnutls_x509_crt_set_activation_time(cert, time_wall() - 60);
+    gnutls_x509_crt_set_expiration_time(cert, time_wall() + 3600);
+    gnutls_x509_crt_set_key(cert, key);
+    assert_int_equal(gnutls_x509_crt_sign2(cert, cert, key, GNUTLS_DIG_SHA256,
+                                           0), 0);
+
+    gnutls_x509_crt_export2(cert, GNUTLS_X509_FMT_PEM, &pem);
+    write_file(cert_file, (char *) pem.data);
+    gnutls_free(pem.data);
+    gnutls_x509_privkey_export2(key, GNUTLS_X509_FMT_PEM, &pem);
+    write_file(key_file, (char *) pem.data);
+    gnutls_free(pem.data);
+    gnutls_x509_crt_deinit(cert);
+    gnutls_x509_privkey_deinit(key);
+}
+
+static uint8_t
+get_serial(gnutls_session_t session)
+{
+    unsigned int n;
+    const gnutls_datum_t *der = gnutls_certificate_get_peers(session, &n);
+    gnutls_x509_crt_t cert;
+    uint8_t serial;
+    size_t len = 1;
+
+    assert_int_equal(n, 1);
+    gnutls_x509_crt_init(&cert);
+    gnutls_x509_crt_import(cert, der, GNUTLS_X509_FMT_DER);
+    assert_int_equal(gnutls_x509_crt_get_serial(cert, &serial, &len), 0);
+    gnutls_x509_crt_deinit(cert);
+    return serial;
+}
+
+/* Repeats CALL until it does not want to be called again. */
+#define tls_do(FD, CALL)                                                \
+    ({                                                                  \
+        int code_;                                                      \
+        long long int until_ = time_msec() + PATIENCE;                  \
+        while ((code_ = (CALL)) == GNUTLS_E_AGAIN) {                    \
+            assert_true(time_msec() < until_);                          \
+            pass(FD, 10);                                               \
+        }                                                               \
+        code_;                                                          \
+    })
+
+/* Sends 'text' over TLS with 'priorities'.  Returns the answer's status and
+ * the certificate's serial number, or 0 if there is no connection. */
+static int
+ask_tls(const char *priorities, char *text, uint8_t *serial)
+{
+    gnutls_certificate_credentials_t credentials;
+    gnutls_session_t session;
+    char buffer[4096] = "";
+    int fd = open_client();
+    int status = 0;
+
+    gnutls_certificate_allocate_credentials(&credentials);
+    gnutls_init(&session, GNUTLS_CLIENT | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL);
+    gnutls_priority_set_direct(session, priorities, NULL);
+    gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, credentials);
+    gnutls_transport_set_int(session, fd);
+    if (!tls_do(fd, gnutls_handshake(session))) {
+        *serial = get_serial(session);
+
+        int n = 0;
+        for (const char *p = text; *p && n >= 0; p += MAX(n, 0)) {
+            n = tls_do(fd, gnutls_record_send(session, p, strlen(p)));
+        }
+        if (tls_do(fd, gnutls_record_recv(session, buffer,
+                                          sizeof buffer - 1)) > 0) {
+            assert_true(ovs_scan(buffer, "HTTP/1.1 %d", &status));
+        }
+    }
+    gnutls_deinit(session);
+    gnutls_certificate_free_credentials(credentials);
+    close(fd);
+    free(text);
+    return status;
+}
+
+static void
+test_tls(void **state OVS_UNUSED)
+{
+    char *body = pad(PUT("vm1"), MIB + 1);
+    char *chunked = head("3", CHUNKED, "");
+    uint8_t serial;
+
+    webhook_server_destroy(server);
+    make_certificate(1);
+    start_server(SECRET, true);
+    assert_true(get_status().tls);
+
+    assert_int_equal(ask_tls("NORMAL", post("1", STANDARD, PUT("vm1")),
+                             &serial), 202);
+    assert_told("put vm1");
+    assert_int_equal(serial, 1);
+    assert_int_equal(ask_tls("NORMAL:-VERS-ALL:+VERS-TLS1.2",
+                             post("2", STANDARD "Prefer: wait=1\r\n",
+                                  PUT("vm2")), &serial), 202);
+    assert_int_equal(ask_tls("NORMAL", request("POST", "/v1/events", STANDARD,
+                                               PUT("vm1")), &serial), 401);
+    assert_int_equal(ask_tls("NORMAL", xasprintf("%s100001\r\n%s", chunked, body),
+                             &serial), 413);
+    assert_int_equal(ask_tls("NORMAL:-VERS-ALL:+VERS-TLS1.1:+VERS-TLS1.0",
+                             request("GET", "/healthz", "", ""), &serial), 0);
+
+    /* Not TLS at all. */
+    int fd = open_client();
+    write_and_free(fd, request("GET", "/healthz", "", ""));
+    while (read_byte(fd) >= 0) {
+        continue;
+    }
+    close(fd);
+
+    /* A new certificate is in use from the next connection on; one that does
+     * not go with the key is not. */
+    make_certificate(2);
+    do {
+        assert_int_equal(ask_tls("NORMAL", request("GET", "/healthz", "", ""),
+                                 &serial), 200);
+        pass(-1, 10);
+    } while (serial != 2);
+    assert_null(get_status().error);
+    write_file(cert_file, "garbage");
+    until(get_status().error);
+    assert_non_null(strstr(get_status().error, cert_file));
+    assert_int_equal(ask_tls("NORMAL", request("GET", "/healthz", "", ""),
+                             &serial), 200);
+    assert_int_equal(serial, 2);
+    make_certificate(3);
+    assert_int_equal(chmod(key_file, 0604), 0);
+    until(get_status().error && strstr(get_status().error, "chmod o-rw"));
+    assert_null(strstr(get_status().error, "BEGIN"));
+    assert_int_equal(chmod(key_file, 0600), 0);
+    until(!get_status().error);
+    free(chunked);
+    free(body);
 }
 
 /* Listening. */
@@ -1237,6 +1441,9 @@ main(void)
         TEST(test_header_flood),
         TEST(test_garbage),
         TEST(test_many_clients),
+        cmocka_unit_test_setup_teardown(test_too_fast, setup_without_secret,
+                                        teardown),
+        TEST(test_tls),
         TEST(test_not_created),
     };
 

@@ -46,7 +46,8 @@ unit_webhook-secrets := $(addprefix agent/cloud/,webhook-secrets.o \
     watched-file.o)
 unit_webhook-server := $(unit_inventory-json) $(patsubst %.c,%.o,$(wildcard \
     agent/cloud/webhook-*.c)) $(addprefix agent/cloud/,watched-file.o \
-    listen-address.o inventory-event.o) -lmicrohttpd -lgnutls
+    listen-address.o inventory-event.o event-body.o event-object.o) \
+    -lmicrohttpd -lgnutls
 unit_repair-limit := ovsdb-client/repair-limit.o
 unit_ovsdb-client := $(patsubst %.c,%.o,$(wildcard ovsdb-client/*.c)) \
     tests/unit/ovsdb-sandbox.o agent/core/objects.o agent/core/tunnel-spec.o

@@ -167,12 +167,14 @@ inventory_put_known(struct inventory *inv, struct object *object,
     case OBJECT_HOST:
         host = inventory_ref_host(inv, object->id);
         host->list = list;
+        host->lacked = false;
         inventory_change_host(inv, host, object);
         inventory_unref_host(inv, host);
         break;
     case OBJECT_SEGMENT:
         segment = inventory_ref_segment(inv, object->id);
         segment->list = list;
+        segment->lacked = false;
         inventory_change_segment(inv, segment, object);
         inventory_unref_segment(inv, segment);
         break;
@@ -182,11 +184,13 @@ inventory_put_known(struct inventory *inv, struct object *object,
             router = inventory_router_create(inv, object->id);
         }
         router->list = list;
+        router->lacked = false;
         inventory_change_router(inv, router, object);
         break;
     case OBJECT_ENDPOINT:
         endpoint = inventory_ref_endpoint_node(inv, object->id);
         endpoint->list = list;
+        endpoint->lacked = false;
         inventory_change_endpoint(inv, endpoint, object);
         break;
     default:

@@ -12,9 +12,10 @@
  * approved.
  *
  * In the end either every event has got through at least once, or some never
- * do and a whole list makes up for it.  Along with that list comes only what
- * cannot mislead: events that came before, the last one of each object, and
- * whatever is said of objects that there are.
+ * do, and lists lacked what they should have had, and a whole list makes up
+ * for it.  Along with that list comes only what cannot mislead: events that
+ * came before, the last one of each object, and whatever is said of objects
+ * that there are.
  *
  * A cloud without revisions tells the same by the watch alone, each event once
  * and in order: nobody could make sense of anything else. */
@@ -52,10 +53,10 @@ struct event {
 };
 
 struct cloud {
-    bool has_revisions;
+    bool has_revisions, has_watch;
     struct object *objects[N_OBJECT_KINDS][N_OF_KIND];
     uint64_t revisions[N_OBJECT_KINDS][N_OF_KIND];  /* Survive deletions. */
-    struct event log[N_STEPS * 3];
+    struct event log[N_STEPS * N_ENDPOINTS];
     size_t n_log;
     size_t watched;             /* What the watch tells next. */
 };
@@ -67,6 +68,7 @@ struct world {
     struct inventory *inventory;
     struct model_switch model;
     long long int now;
+    bool ends_with_list;
 
     enum list_state list;
     struct object *listed[256]; /* What has not come in yet. */
@@ -76,36 +78,51 @@ struct world {
 /* The cloud. */
 
 static void
-change_cloud(struct cloud *c)
+change_object(struct cloud *c, enum object_kind kind, int i, bool delete)
 {
     static const struct {
-        enum object_kind kind;
-        int n;
         struct object *(*make)(uint32_t);
         const char *prefix;
-    } kinds[] = {
-        { OBJECT_HOST, N_HOSTS, make_host, "hv" },
-        { OBJECT_SEGMENT, N_SEGMENTS, make_segment, "seg" },
-        { OBJECT_ENDPOINT, N_ENDPOINTS, make_endpoint, "vm" },
+    } kinds[N_OBJECT_KINDS] = {
+        [OBJECT_HOST] = { make_host, "hv" },
+        [OBJECT_SEGMENT] = { make_segment, "seg" },
+        [OBJECT_ENDPOINT] = { make_endpoint, "vm" },
     };
-    int k = one_in(4) ? 0 : one_in(4) ? 1 : 2;
-    int i = rnd(kinds[k].n);
-    enum object_kind kind = kinds[k].kind;
     struct object **o = &c->objects[kind][i];
-    bool delete = *o && one_in(3);
-
-    ovs_assert(c->n_log < ARRAY_SIZE(c->log));
-    object_destroy(*o);
-    *o = delete ? NULL : kinds[k].make(i);
-
     struct event *e = &c->log[c->n_log++];
+
+    ovs_assert(c->n_log <= ARRAY_SIZE(c->log));
+    object_destroy(*o);
+    *o = delete ? NULL : kinds[kind].make(i);
     e->kind = kind;
-    e->id = xasprintf("%s%d", kinds[k].prefix, i);
+    e->id = xasprintf("%s%d", kinds[kind].prefix, i);
     e->revision = c->has_revisions
                   ? c->revisions[kind][i] += 1 + rnd(2) : 0;
     if (*o) {
         (*o)->revision = e->revision;
         e->object = clone_object(*o);
+    }
+}
+
+static void
+change_cloud(struct cloud *c)
+{
+    enum object_kind kind = one_in(4) ? OBJECT_HOST
+                            : one_in(4) ? OBJECT_SEGMENT : OBJECT_ENDPOINT;
+    int i = rnd(kind == OBJECT_HOST ? N_HOSTS
+                : kind == OBJECT_SEGMENT ? N_SEGMENTS : N_ENDPOINTS);
+
+    change_object(c, kind, i, c->objects[kind][i] && one_in(3));
+}
+
+/* What trips the guard. */
+static void
+delete_all_endpoints(struct cloud *c)
+{
+    for (int i = 0; i < N_ENDPOINTS; i++) {
+        if (c->objects[OBJECT_ENDPOINT][i]) {
+            change_object(c, OBJECT_ENDPOINT, i, true);
+        }
     }
 }
 
@@ -141,6 +158,9 @@ deliver_by_watch(struct world *w)
 {
     struct cloud *c = &w->cloud;
 
+    if (!c->has_watch) {
+        return;
+    }
     if (c->has_revisions && one_in(10)) {
         c->watched = rnd(c->n_log + 1);
     }
@@ -205,22 +225,25 @@ list_older(struct world *w, const struct object *o)
     }
 }
 
-/* The moment that the list shows.  Of some objects what it has may be of no
- * use. */
+/* The moment that the list shows.  A list may have some objects in a form that
+ * is of no use and, where another one makes up for it, may lack some. */
 static void
-list_look(struct world *w, bool some_of_no_use)
+list_look(struct world *w, bool flawed)
 {
     struct cloud *c = &w->cloud;
+    bool lacks_some = flawed && w->ends_with_list && one_in(3);
+    bool lacks_endpoints = lacks_some && one_in(2);
 
     for (int kind = 0; kind < N_OBJECT_KINDS; kind++) {
         for (int i = 0; i < N_OF_KIND; i++) {
             const struct object *o = c->objects[kind][i];
 
-            if (!o) {
+            if (!o || (lacks_some && one_in(8))
+                || (lacks_endpoints && kind == OBJECT_ENDPOINT)) {
                 continue;
             }
             w->listed[w->n_listed++] = clone_object(o);
-            if (some_of_no_use && one_in(20)) {
+            if (flawed && one_in(20)) {
                 w->listed[w->n_listed - 1]->revision = NO_USE;
             } else if (c->has_revisions) {
                 list_older(w, o);
@@ -297,6 +320,17 @@ configure(struct model_switch *m, bool segment_key)
     plug(m);
 }
 
+/* What is held is released, but for what a list under way has had. */
+static void
+approve(struct world *w)
+{
+    long long int since;
+    size_t n_held = inventory_n_held(w->inventory, &since);
+    size_t n = inventory_approve_deletions(w->inventory, w->now);
+
+    assert_true(w->list != LIST_NONE ? n <= n_held : n == n_held);
+}
+
 static void
 step(struct world *w)
 {
@@ -305,6 +339,9 @@ step(struct world *w)
     case 1:
         for (int n = rnd(3); n >= 0; n--) {
             change_cloud(&w->cloud);
+        }
+        if (one_in(10)) {
+            delete_all_endpoints(&w->cloud);
         }
         break;
     case 2:
@@ -322,9 +359,7 @@ step(struct world *w)
         break;
     case 9:
         w->now += rnd(5000);
-        if (one_in(4)) {
-            inventory_approve_deletions(w->inventory, w->now);
-        }
+        approve(w);
         break;
     case 10:
         model_switch_give_ofports(&w->model, false);
@@ -577,16 +612,18 @@ check_history(uint64_t seed)
     rnd_seed(seed);
     bool segment_key = one_in(2);
     w.cloud.has_revisions = !one_in(5);
+    w.cloud.has_watch = !w.cloud.has_revisions || one_in(2);
+    w.ends_with_list = one_in(2);
     w.inventory = inventory_create();
     model_switch_init(&w.model, w.inventory);
     configure(&w.model, segment_key);
     for (int i = 0; i < N_STEPS; i++) {
         step(&w);
     }
-    if (one_in(2)) {
-        end_with_events(&w);
-    } else {
+    if (w.ends_with_list) {
         end_with_list(&w);
+    } else {
+        end_with_events(&w);
     }
     check_inventory(&w, seed);
     settle(&w.model, w.now);

@@ -912,6 +912,22 @@ test_held_deletions(void **state OVS_UNUSED)
           "has " A1 " rev=5\n"
           "has " B1 " rev=9\n"
           "end -> 2 0 0 0\n" },
+        { "deleted by a list, put while others are held",
+          "list\n"
+          "has " A1 " rev=5\n"
+          "has " B7 " rev=5\n"
+          "has " C3 " rev=5\n"
+          "end -> 3 0 0 0\n"
+          "list\n"
+          "has " B7 " rev=5\n"
+          "has " C3 " rev=5\n"
+          "end -> 0 0 1 0\n"
+          "list\n"
+          "end -> 0 0 0 2\n"
+          "put " A1 " rev=6 -> applied\n"
+          "held -> 2\n"
+          "approve -> 2\n"
+          "know " A1 " rev=6\n" },
         { "put before the list that held it",
           "list\n"
           "put " A1 " rev=5 -> applied\n"

@@ -453,7 +453,7 @@ test_walk_through_changes(void **state OVS_UNUSED)
         object_destroy(object);
         if (++n_seen % 100 == 0) {
             list_many(&agent, n_seen % 200 ? AFTER : BEFORE);
-            inventory_approve_deletions(agent.inv);
+            inventory_approve_deletions(agent.inv, 0);
             assert_true(inventory_walk_is_valid(walk));
         }
     }

@@ -78,12 +78,14 @@ install-packages = $(if $(SKIP_PACKAGES),:,packaging/install-packages)
 # ## Tests
 
 include tests/unit/tests.mk
+include tests/schema/tests.mk
 
-.PHONY: check check-layers check-unit check-system demo bench
+.PHONY: check check-layers check-unit check-schema check-system demo bench
 check: packages-lab
-	@$(MAKE) --no-print-directory $(jobs) all unit-tests
+	@$(MAKE) --no-print-directory $(jobs) all unit-tests $(VERDICT)
 	@$(MAKE) --no-print-directory check-layers
 	@$(MAKE) --no-print-directory check-unit
+	@$(MAKE) --no-print-directory check-schema
 	@$(MAKE) --no-print-directory check-system
 
 check-layers:
@@ -91,6 +93,9 @@ check-layers:
 
 check-unit: unit-tests
 	@tests/unit/run $(UNIT_TESTS)
+
+check-schema: $(VERDICT)
+	@VERDICT=$(abspath $(VERDICT)) $(PYTHON) -m pytest tests/schema
 
 check-system: packages-lab
 	@$(MAKE) --no-print-directory $(jobs) all
@@ -127,9 +132,10 @@ distclean:
 
 help:
 	@echo "make                    builds build/vtepd"
-	@echo "make check              layering, unit tests, system tests (root)"
+	@echo "make check              layers, units, schemas, system tests (root)"
 	@echo "make check-layers       which file may include what"
 	@echo "make check-unit         unit tests; UNIT='inventory ...': only these"
+	@echo "make check-schema       schemas and decoders agree"
 	@echo "make check-system       system tests (root); PYTEST_ARGS='-k name'"
 	@echo "make demo               shows vtepd at work (root); KEEP=1: stays up"
 	@echo "make bench              what vtepd costs, beside the floor; BENCH=full:"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 SELF = "hv0"                    # The host that is measured.
 LOCAL = "00000000-0000-4000-8000-000000000000"      # Its VM.
-OWN_ADDRESS = "127.0.0.1"       # Every machine has it.
+OWN_ADDRESS = "192.0.2.1"       # No packet is ever sent.
 LIVE = "live"                   # The segment that the VM is in.
 
 

@@ -170,6 +170,10 @@ bool
 installed_flows_take_flow(struct installed_flows *in,
                           const struct flow_entry *e)
 {
+    if (hmap_is_empty(&in->flows)) {
+        return false;
+    }
+
     struct match wanted = normalized(&e->match);
     uint32_t hash = hash_flow(e->table, e->priority, &e->match);
     struct installed_flow *f;

@@ -5,11 +5,15 @@
 #include "openflow/batch.h"
 
 #include "flow.h"
+#include "openflow/openflow-1.1.h"
+#include "openflow/openflow-1.4.h"
 #include "openvswitch/ofp-actions.h"
 #include "openvswitch/ofp-bundle.h"
 #include "openvswitch/ofp-flow.h"
 #include "openvswitch/ofp-group.h"
+#include "openvswitch/ofp-match.h"
 #include "openvswitch/ofp-msgs.h"
+#include "openvswitch/ofp-port.h"
 #include "openvswitch/ofp-protocol.h"
 #include "openvswitch/ofpbuf.h"
 #include "util.h"
@@ -17,12 +21,17 @@
 /* A failed bundle leaves everything as it was, and nobody sees half of one. */
 #define BUNDLE_FLAGS (OFPBF_ATOMIC | OFPBF_ORDERED)
 
+/* A batch's first chunk begins small, for the usual change is.  One that has
+ * so many bytes is full. */
+enum { FIRST_BYTES = 512, FULL_BYTES = 60 * 1024 };
+
 void
 batch_init(struct batch *batch)
 {
     for (int i = 0; i < N_BATCH_ORDERS; i++) {
-        ovs_list_init(&batch->messages[i]);
+        ovs_list_init(&batch->chunks[i]);
     }
+    batch->bundle_id = 1;
     batch->n_flow_mods = batch->n_group_mods = 0;
 }
 
@@ -30,38 +39,98 @@ void
 batch_clear(struct batch *batch)
 {
     for (int i = 0; i < N_BATCH_ORDERS; i++) {
-        ofpbuf_list_delete(&batch->messages[i]);
+        ofpbuf_list_delete(&batch->chunks[i]);
     }
     batch->n_flow_mods = batch->n_group_mods = 0;
 }
 
-static void
-put(struct batch *batch, enum batch_order order, struct ofpbuf *message)
+/* The chunk that the next message goes to. */
+static struct ofpbuf *
+get_chunk(struct ovs_list *chunks)
 {
-    ovs_list_push_back(&batch->messages[order], &message->list_node);
+    bool first = ovs_list_is_empty(chunks);
+
+    if (!first) {
+        struct ofpbuf *last = ofpbuf_from_list(ovs_list_back(chunks));
+
+        if (last->size < FULL_BYTES) {
+            return last;
+        }
+    }
+
+    struct ofpbuf *chunk = ofpbuf_new(first ? FIRST_BYTES : UINT16_MAX);
+    ovs_list_push_back(chunks, &chunk->list_node);
+    return chunk;
 }
 
+/* A message that is being put to the end of a chunk: one that adds another, in
+ * it, to the bundle. */
+struct addition {
+    struct ofpbuf *chunk;
+    size_t outer, inner;        /* Where either message begins. */
+    ovs_be32 xid;               /* Of both. */
+};
+
+static struct addition
+begin_addition(struct batch *batch, enum batch_order order, int ofp_version)
+{
+    struct addition a = {
+        .chunk = get_chunk(&batch->chunks[order]),
+        .xid = htonl(batch->bundle_id),
+    };
+    struct ofp14_bundle_ctrl_msg *add;
+
+    a.outer = a.chunk->size;
+    ofpraw_put_xid(OFPRAW_OFPT14_BUNDLE_ADD_MESSAGE, ofp_version, a.xid,
+                   a.chunk);
+    add = ofpbuf_put_zeros(a.chunk, sizeof *add);
+    add->bundle_id = htonl(batch->bundle_id);
+    add->flags = htons(BUNDLE_FLAGS);
+    a.inner = a.chunk->size;
+    return a;
+}
+
+static void
+set_length(struct ofpbuf *chunk, size_t start)
+{
+    struct ofp_header *oh = ofpbuf_at_assert(chunk, start, sizeof *oh);
+
+    oh->length = htons(chunk->size - start);
+}
+
+static void
+end_addition(const struct addition *a)
+{
+    set_length(a->chunk, a->inner);
+    set_length(a->chunk, a->outer);
+}
+
+/* What ofputil_encode_flow_mod() makes (test-batch.c compares), without
+ * compressing the match, expanding it, and copying the message. */
 void
 batch_flow(struct batch *batch, const struct flow_entry *e, bool add,
            int ofp_version)
 {
-    struct ofputil_flow_mod fm = {
-        .priority = e->priority,
-        .new_cookie = add ? htonll(e->cookie) : 0,
-        .table_id = e->table,
-        .command = add ? OFPFC_ADD : OFPFC_DELETE_STRICT,
-        .buffer_id = UINT32_MAX,
-        .out_port = OFPP_ANY,
-        .out_group = OFPG_ANY,
-        .ofpacts = add ? e->actions.data : NULL,
-        .ofpacts_len = add ? e->actions.size : 0,
-    };
+    struct addition a = begin_addition(
+        batch, add ? BATCH_ADDITIONS : BATCH_DELETIONS, ofp_version);
+    struct ofp11_flow_mod *ofm;
 
-    minimatch_init(&fm.match, &e->match);
-    put(batch, add ? BATCH_ADDITIONS : BATCH_DELETIONS,
-        ofputil_encode_flow_mod(
-            &fm, ofputil_protocol_from_ofp_version(ofp_version)));
-    minimatch_destroy(&fm.match);
+    ofpraw_put_xid(OFPRAW_OFPT11_FLOW_MOD, ofp_version, a.xid, a.chunk);
+    ofm = ofpbuf_put_zeros(a.chunk, sizeof *ofm);
+    ofm->cookie = add ? htonll(e->cookie) : 0;
+    ofm->table_id = e->table;
+    ofm->command = add ? OFPFC_ADD : OFPFC_DELETE_STRICT;
+    ofm->priority = htons(e->priority);
+    ofm->buffer_id = htonl(UINT32_MAX);
+    ofm->out_port = ofputil_port_to_ofp11(OFPP_ANY);
+    ofm->out_group = htonl(OFPG_ANY);
+    ofputil_put_ofp11_match(a.chunk, &e->match,
+                            ofputil_protocol_from_ofp_version(ofp_version));
+    if (add) {
+        ofpacts_put_openflow_instructions(e->actions.data, e->actions.size,
+                                          a.chunk, ofp_version);
+    }
+    end_addition(&a);
     batch->n_flow_mods++;
 }
 
@@ -75,6 +144,22 @@ init_group_mod(struct ofputil_group_mod *gm, uint16_t command, uint32_t group)
         .command_bucket_id = OFPG15_BUCKET_ALL,
     };
     ovs_list_init(&gm->buckets);
+}
+
+static void
+put_group_mod(struct batch *batch, enum batch_order order,
+              const struct ofputil_group_mod *gm, int ofp_version)
+{
+    struct ofpbuf *message = ofputil_encode_group_mod(ofp_version, gm, NULL,
+                                                      -1);
+    struct addition a = begin_addition(batch, order, ofp_version);
+    struct ofp_header *oh = message->data;
+
+    oh->xid = a.xid;
+    ofpbuf_put(a.chunk, message->data, message->size);
+    end_addition(&a);
+    ofpbuf_delete(message);
+    batch->n_group_mods++;
 }
 
 /* A group of type indirect has exactly one bucket.  Where there is no port yet
@@ -104,10 +189,8 @@ batch_group(struct batch *batch, uint32_t group, uint32_t ofport,
     bucket->ofpacts = ofpbuf_steal_data(&actions);
     ovs_list_push_back(&gm.buckets, &bucket->list_node);
 
-    put(batch, BATCH_GROUPS,
-        ofputil_encode_group_mod(ofp_version, &gm, NULL, -1));
+    put_group_mod(batch, BATCH_GROUPS, &gm, ofp_version);
     ofputil_uninit_group_mod(&gm);
-    batch->n_group_mods++;
 }
 
 void
@@ -116,10 +199,8 @@ batch_group_deleted(struct batch *batch, uint32_t group, int ofp_version)
     struct ofputil_group_mod gm;
 
     init_group_mod(&gm, OFPGC11_DELETE, group);
-    put(batch, BATCH_GROUP_DELETIONS,
-        ofputil_encode_group_mod(ofp_version, &gm, NULL, -1));
+    put_group_mod(batch, BATCH_GROUP_DELETIONS, &gm, ofp_version);
     ofputil_uninit_group_mod(&gm);
-    batch->n_group_mods++;
 }
 
 static ovs_be32
@@ -134,34 +215,22 @@ put_control(struct ovs_list *out, uint32_t bundle_id, uint16_t type,
     struct ofpbuf *message = ofputil_encode_bundle_ctrl_request(ofp_version,
                                                                 &control);
 
+    ofpmsg_update_length(message);
     ovs_list_push_back(out, &message->list_node);
     return ((const struct ofp_header *) message->data)->xid;
 }
 
 uint32_t
-batch_take_bundle(struct batch *batch, uint32_t bundle_id, int ofp_version,
-                  struct ovs_list *out)
+batch_take_bundle(struct batch *batch, int ofp_version, struct ovs_list *out)
 {
     if (!batch->n_flow_mods && !batch->n_group_mods) {
         return 0;
     }
 
+    uint32_t bundle_id = batch->bundle_id++;
     put_control(out, bundle_id, OFPBCT_OPEN_REQUEST, ofp_version);
     for (int i = 0; i < N_BATCH_ORDERS; i++) {
-        struct ofpbuf *message;
-
-        LIST_FOR_EACH_POP (message, list_node, &batch->messages[i]) {
-            struct ofputil_bundle_add_msg add = {
-                .bundle_id = bundle_id,
-                .flags = BUNDLE_FLAGS,
-                .msg = message->data,
-            };
-            struct ofpbuf *wrapped = ofputil_encode_bundle_add(ofp_version,
-                                                               &add);
-
-            ovs_list_push_back(out, &wrapped->list_node);
-            ofpbuf_delete(message);
-        }
+        ovs_list_push_back_all(out, &batch->chunks[i]);
     }
     batch->n_flow_mods = batch->n_group_mods = 0;
     return (OVS_FORCE uint32_t) put_control(out, bundle_id,

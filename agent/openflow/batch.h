@@ -5,8 +5,9 @@
 
 /* Changes of flows and groups on their way to becoming one bundle.
  *
- * Encodes each change at once and keeps the messages in the order in which a
- * bundle must have them.  Does not send. */
+ * Encodes each change at once, ready for the wire, and keeps the messages in
+ * the order in which a bundle must have them, end to end in large chunks.  A
+ * chunk is an ofpbuf that holds whole OpenFlow messages.  Does not send. */
 
 #include <stddef.h>
 #include <stdint.h>
@@ -23,7 +24,8 @@ enum batch_order {
 };
 
 struct batch {
-    struct ovs_list messages[N_BATCH_ORDERS];   /* Contains ofpbufs. */
+    struct ovs_list chunks[N_BATCH_ORDERS];     /* Contains ofpbufs. */
+    uint32_t bundle_id;         /* Of the bundle that this becomes. */
     size_t n_flow_mods;
     size_t n_group_mods;
 };
@@ -39,10 +41,10 @@ void batch_group(struct batch *, uint32_t group, uint32_t ofport,
                  int ofp_version);
 void batch_group_deleted(struct batch *, uint32_t group, int ofp_version);
 
-/* Moves the batch to 'out' as the messages of bundle 'bundle_id': open, the
+/* Moves the batch to the end of 'out' as the chunks of one bundle: open, the
  * changes, commit.  Returns the commit message's xid (network byte order), or
  * 0 if the batch is empty. */
-uint32_t batch_take_bundle(struct batch *, uint32_t bundle_id,
-                           int ofp_version, struct ovs_list *out);
+uint32_t batch_take_bundle(struct batch *, int ofp_version,
+                           struct ovs_list *out);
 
 #endif /* batch.h */

@@ -10,6 +10,7 @@
 
 #include "openflow/batch.h"
 #include "openflow/installed-flows.h"
+#include "openflow/outbox.h"
 #include "openvswitch/ofp-bundle.h"
 #include "openvswitch/ofp-errors.h"
 #include "openvswitch/ofp-flow.h"
@@ -43,7 +44,10 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 10);
 #define REREAD_MAX 10000
 
 /* Unsent bytes beyond which no more changes are asked for. */
-#define BUSY_BYTES (4 * 1024 * 1024)
+#define BUSY_BYTES (2 * 1024 * 1024)
+
+/* Bytes that the connection is given ahead of what it has sent. */
+#define FEED_BYTES (256 * 1024)
 
 /* Messages taken in per run. */
 #define MAX_RECV 2000
@@ -75,8 +79,8 @@ struct switch_session {
     /* READ and SYNCED. */
     struct batch batch;
     struct sync_result sync;
+    struct outbox outbox;       /* Of bundles. */
     struct ovs_list pending;    /* Contains struct pending_bundles. */
-    uint32_t bundle_id;
     uint64_t sent, applied;     /* Numbers of bundles. */
 
     uint64_t n_bundles, n_flow_mods, n_group_mods, n_failed, n_connections;
@@ -105,15 +109,20 @@ switch_session_create(void)
     s->reread_backoff = REREAD_MIN;
     installed_flows_init(&s->installed);
     batch_init(&s->batch);
+    outbox_init(&s->outbox);
     ovs_list_init(&s->pending);
     return s;
 }
 
+/* What is not sent yet is given up too: whoever reads the switch again finds
+ * that it is missing.  Of a bundle without its end the switch does nothing. */
 static void
 forget_pending(struct switch_session *s)
 {
     struct pending_bundle *p;
 
+    batch_clear(&s->batch);
+    outbox_clear(&s->outbox);
     LIST_FOR_EACH_POP (p, list_node, &s->pending) {
         free(p);
     }
@@ -124,7 +133,6 @@ switch_session_destroy(struct switch_session *s)
 {
     if (s) {
         forget_pending(s);
-        batch_clear(&s->batch);
         installed_flows_destroy(&s->installed);
         rconn_destroy(s->rconn);
         rconn_packet_counter_destroy(s->unsent);
@@ -137,7 +145,6 @@ static void
 become_disconnected(struct switch_session *s)
 {
     forget_pending(s);
-    batch_clear(&s->batch);
     installed_flows_clear(&s->installed);
     s->state = SWITCH_DISCONNECTED;
     s->reread_at = 0;
@@ -163,6 +170,18 @@ send_message(struct switch_session *s, struct ofpbuf *message)
 {
     /* An error means that the connection is gone, which run() will see. */
     rconn_send(s->rconn, message, s->unsent);
+}
+
+/* Gives the connection as much of the outbox as it should have. */
+static void
+feed(struct switch_session *s)
+{
+    struct ofpbuf *message;
+
+    while (rconn_packet_counter_n_bytes(s->unsent) < FEED_BYTES
+           && (message = outbox_take(&s->outbox)) != NULL) {
+        send_message(s, message);
+    }
 }
 
 /* In the mode that is the default the flow table sees no ICMPv6 type in a
@@ -192,7 +211,6 @@ start_reading(struct switch_session *s)
     struct ofpbuf *flows, *groups;
 
     forget_pending(s);
-    batch_clear(&s->batch);
     installed_flows_clear(&s->installed);
     s->state = SWITCH_READING;
     s->flows_read = s->groups_read = false;
@@ -214,7 +232,6 @@ static void
 schedule_reading(struct switch_session *s)
 {
     forget_pending(s);
-    batch_clear(&s->batch);
     s->state = SWITCH_READING;
     s->flows_read = s->groups_read = false;
     s->flows_xid = s->groups_xid = 0;
@@ -372,20 +389,17 @@ switch_session_group_deleted(struct switch_session *s, uint32_t group)
 uint64_t
 switch_session_flush(struct switch_session *s)
 {
-    struct ovs_list messages = OVS_LIST_INITIALIZER(&messages);
+    struct ovs_list chunks = OVS_LIST_INITIALIZER(&chunks);
     size_t n_flow_mods = s->batch.n_flow_mods;
     size_t n_group_mods = s->batch.n_group_mods;
-    struct ofpbuf *message;
 
     if (s->state != SWITCH_SYNCED || (!n_flow_mods && !n_group_mods)) {
         return s->sent;
     }
 
-    uint32_t xid = batch_take_bundle(&s->batch, ++s->bundle_id, s->version,
-                                     &messages);
-    LIST_FOR_EACH_POP (message, list_node, &messages) {
-        send_message(s, message);
-    }
+    uint32_t xid = batch_take_bundle(&s->batch, s->version, &chunks);
+    outbox_put(&s->outbox, &chunks);
+    feed(s);
 
     struct pending_bundle *p = xmalloc(sizeof *p);
     p->number = ++s->sent;
@@ -406,7 +420,8 @@ switch_session_applied(const struct switch_session *s)
 bool
 switch_session_is_busy(const struct switch_session *s)
 {
-    return rconn_packet_counter_n_bytes(s->unsent) > BUSY_BYTES;
+    return s->outbox.n_bytes + rconn_packet_counter_n_bytes(s->unsent)
+           > BUSY_BYTES;
 }
 
 static void
@@ -539,6 +554,7 @@ switch_session_run(struct switch_session *s)
     if (s->state == SWITCH_DISCONNECTED) {
         connected(s);
     }
+    feed(s);
 
     for (int i = 0; i < MAX_RECV; i++) {
         struct ofpbuf *message = rconn_recv(s->rconn);

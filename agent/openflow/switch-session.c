@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "openflow/batch.h"
+#include "openflow/bulk-vconn.h"
 #include "openflow/installed-flows.h"
 #include "openflow/outbox.h"
 #include "openvswitch/ofp-bundle.h"
@@ -400,6 +401,7 @@ switch_session_flush(struct switch_session *s)
     uint32_t xid = batch_take_bundle(&s->batch, s->version, &chunks);
     outbox_put(&s->outbox, &chunks);
     feed(s);
+    rconn_run(s->rconn);
 
     struct pending_bundle *p = xmalloc(sizeof *p);
     p->number = ++s->sent;
@@ -511,7 +513,7 @@ try_connect(struct switch_session *s)
     s->retry_at = time_msec() + s->retry_backoff;
     s->retry_backoff = MIN(s->retry_backoff * 2, RETRY_MAX);
 
-    error = vconn_open(s->target, VERSIONS, DSCP_DEFAULT, &vconn);
+    error = bulk_vconn_open(s->target, VERSIONS, DSCP_DEFAULT, &vconn);
     if (!error) {
         rconn_connect_unreliably(s->rconn, vconn, s->target);
     } else if (!s->connect_error_logged) {

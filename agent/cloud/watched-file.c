@@ -32,6 +32,12 @@ watched_file_uninit(struct watched_file *file)
 }
 
 void
+watched_file_forget(struct watched_file *file)
+{
+    file->was_read = false;
+}
+
+void
 watched_file_free(char *contents, size_t len)
 {
     if (contents) {

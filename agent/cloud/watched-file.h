@@ -32,6 +32,9 @@ void watched_file_uninit(struct watched_file *);
 const char *watched_file_read(struct watched_file *, char **contents,
                               size_t *len);
 
+/* What was read is of no use: it is read again even if it does not change. */
+void watched_file_forget(struct watched_file *);
+
 /* Overwrites the 'len' bytes at 'contents' and frees them. */
 void watched_file_free(char *contents, size_t len);
 

@@ -33,7 +33,7 @@ unit_inventory-cache := $(unit_inventory-json) $(addprefix agent/cloud/, \
 unit_watch-stream := tests/unit/raw-server.o $(unit_inventory-json) \
     $(addprefix agent/cloud/,watch-stream.o inventory-event.o event-object.o \
     http-transfer.o http-client.o curl-poll.o http-answer.o inventory-url.o \
-    api-token.o) -lcurl
+    api-token.o watched-file.o) -lcurl
 unit_inventory-source := $(unit_watch-stream) $(addprefix agent/cloud/, \
     inventory-source.o http-inventory.o file-inventory.o page-chain.o \
     list-schedule.o http-watch.o source-watch.o watch-schedule.o)

@@ -40,7 +40,8 @@ struct request {
     bool begun;                 /* Its headers are there. */
     bool is_events;
     struct webhook_post post;
-    int wait;                   /* Seconds that the client wants to wait. */
+    int wait;                   /* Seconds that the client wants to wait; -1:
+                                 * it does not say. */
     size_t received;            /* Bytes of its body. */
     struct webhook_answer answer;
 };
@@ -187,16 +188,15 @@ answer_in_body(struct connection *c)
 
 /* Receiving. */
 
-/* Returns the longest of the waits that the Prefer fields ask for; there is
- * one at most where clients know what they want. */
+/* Of several the first counts (RFC 7240, 2). */
 static enum MHD_Result
 look_for_wait(void *wait_, enum MHD_ValueKind kind OVS_UNUSED,
               const char *name, const char *value)
 {
     int *wait = wait_;
 
-    if (value && !strcasecmp(name, "Prefer")) {
-        *wait = MAX(*wait, header_prefer_wait(value, WAIT_MAX));
+    if (value && *wait < 0 && !strcasecmp(name, "Prefer")) {
+        *wait = header_prefer_wait(value, WAIT_MAX);
     }
     return MHD_YES;
 }
@@ -219,6 +219,7 @@ get_post(struct connection *c)
         .ce_source = get_header(c, "ce-source"),
         .ce_type = get_header(c, "ce-type"),
     };
+    r->wait = -1;
     MHD_get_connection_values(c->mhd, MHD_HEADER_KIND, look_for_wait,
                               &r->wait);
 }

@@ -796,7 +796,8 @@ test_wait(void **state OVS_UNUSED)
     assert_int_equal(get_status().n_waiting, 0);
 
     /* The connection goes on, and a repetition can wait too. */
-    write_and_free(fd, post("1", STANDARD "Prefer: wait=\"9\"\r\n",
+    write_and_free(fd, post("1", STANDARD "Prefer: respond-async\r\n"
+                            "prefer: wait=\"9\"\r\nPrefer: wait=3\r\n",
                             PUT("vm1")));
     expect(fd, 204, "Preference-Applied: wait=9\r\n");
     assert_told("wait, forget");
@@ -1176,6 +1177,37 @@ test_many_clients(void **state OVS_UNUSED)
     until(!get_status().n_connections);
 }
 
+/* Whatever clients are up to, the server sleeps while nothing comes. */
+static void
+test_sleep(void **state OVS_UNUSED)
+{
+    int fds[6];
+
+    for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+        fds[i] = open_client();
+    }
+    write_text(fds[1], "POST /v1/ev");
+    write_and_free(fds[2], head("1", "Content-Length: 100\r\n", ""));
+    write_text(fds[2], "{");
+    write_and_free(fds[3], head("2", CHUNKED, ""));
+    write_text(fds[3], "5\r\n{");
+    write_and_free(fds[4], post("3", STANDARD "Prefer: wait=60\r\n",
+                                PUT("vm1")));
+    write_text(fds[5], "POST /v1/events HTTP/1.1\r\nHost: x\r\n"
+               "Content-Length: 9999999\r\n\r\n");
+    expect(fds[5], 401, NULL);
+    until(get_status().n_waiting == 1 && get_status().n_connections == 5);
+
+    long long int begun = time_msec();
+    for (int i = 0; i < 4; i++) {
+        pass(-1, 100);
+    }
+    assert_true(time_msec() - begun >= 300);
+    for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+        close(fds[i]);
+    }
+}
+
 /* Who is known is slowed down at last. */
 static void
 test_too_fast(void **state OVS_UNUSED)
@@ -1441,6 +1473,7 @@ main(void)
         TEST(test_header_flood),
         TEST(test_garbage),
         TEST(test_many_clients),
+        TEST(test_sleep),
         cmocka_unit_test_setup_teardown(test_too_fast, setup_without_secret,
                                         teardown),
         TEST(test_tls),

@@ -289,10 +289,10 @@ flush_switch(struct agent *agent, bool done)
             sp->bundle = bundle;
         }
     }
-    if (agent->synced_bundle == BUNDLE_NOT_SENT) {
-        agent->synced_bundle = bundle;
-    }
     if (done) {
+        if (agent->synced_bundle == BUNDLE_NOT_SENT) {
+            agent->synced_bundle = bundle;
+        }
         waits_sent(&agent->waits, agent->overlay,
                    inventory_last_list(agent->inventory), bundle);
     }
@@ -386,6 +386,13 @@ run_overlay(struct agent *agent)
         || (state == SWITCH_SYNCED
             && switch_session_is_busy(agent->session))) {
         return;
+    }
+
+    /* With an empty switch there is nothing to compare: it gets everything as
+     * it is worked out, rather than all at once. */
+    if (state == SWITCH_READ && switch_session_is_empty(agent->session)) {
+        sync_switch(agent);
+        state = SWITCH_SYNCED;
     }
 
     bool done = overlay_run(agent->overlay, time_msec(), MAX_WORK);

@@ -278,6 +278,13 @@ received_groups(struct switch_session *s, struct ofpbuf *message)
 
 /* READ. */
 
+bool
+switch_session_is_empty(const struct switch_session *s)
+{
+    return hmap_is_empty(&s->installed.flows)
+           && hmap_is_empty(&s->installed.groups);
+}
+
 void
 switch_session_sync_begin(struct switch_session *s)
 {

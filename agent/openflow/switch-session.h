@@ -57,6 +57,9 @@ enum switch_state switch_session_get_state(const struct switch_session *);
 /* Reads everything again, from SYNCED. */
 void switch_session_resync(struct switch_session *);
 
+/* In READ: has the switch neither flows nor groups? */
+bool switch_session_is_empty(const struct switch_session *);
+
 /* In READ: says all that should be there.  sync_end() queues the
  * difference. */
 void switch_session_sync_begin(struct switch_session *);

@@ -9,6 +9,7 @@ The demo and the system tests are built from the same parts:
   vm.py          one virtual machine: plug, unplug, move, ping, raw frames
   cloud_api.py   the cloud API as a server that can also be used alone
   cloud.py       the client with which tests and demo edit it
+  webhook.py     the client with which they post webhooks to a vtepd
   capture.py     tcpdump on the fabric; what it saw, by encapsulation and key
   frames.py      Ethernet frames, to bytes and back
   netns.py       network namespaces

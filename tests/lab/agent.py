@@ -10,6 +10,7 @@ from pathlib import Path
 
 from .hypervisor import Hypervisor
 from .processes import CommandError, Daemon, wait_until
+from .webhook import Webhook
 
 DEFAULT_PROGRAM = Path(__file__).resolve().parents[2] / "build" / "vtepd"
 
@@ -23,10 +24,12 @@ def program() -> str:
 class Agent:
     """Settings are kept in the Open_vSwitch row, so that they can be seen
     with ovs-vsctl and changed while vtepd runs.  A second vtepd on the same
-    hypervisor has another 'name' and its settings on the command line."""
+    hypervisor has another 'name' and its settings on the command line.  It
+    listens for webhooks if there is a 'webhook' to post them with."""
 
     def __init__(self, hypervisor: Hypervisor, inventory: str,
-                 settings: dict[str, str] | None = None, name: str = "vtepd"):
+                 settings: dict[str, str] | None = None, name: str = "vtepd",
+                 webhook: Webhook | None = None):
         self.hypervisor = hypervisor
         self.name = name
         self.log_file = hypervisor.folder / f"{name}.log"
@@ -35,12 +38,18 @@ class Agent:
             "encap-ip": ",".join(hypervisor.addresses),
             "encap-type": "vxlan,gre,geneve", "datapath-type": "netdev",
             "poll": "1", **(settings or {})}
+        self._webhook = webhook
+        if webhook:
+            self.settings = {"webhook-listen": webhook.listen, **self.settings}
         self._daemon: Daemon | None = None
         self._target = name
 
     def start(self, *options: str) -> None:
         """Starts vtepd, waits until it answers ovs-appctl."""
         hypervisor, folder = self.hypervisor, self.hypervisor.folder
+        if self._webhook:
+            options = (f"--webhook-secret-file={self._webhook.secret_file}",
+                       *options)
         if self.name == "vtepd":
             # So that plain 'ovs-appctl -t vtepd' finds it.
             self.set(**self.settings)
@@ -90,6 +99,11 @@ class Agent:
     def restart(self) -> None:
         self.stop()
         self.start()
+
+    @property
+    def webhook(self) -> Webhook:
+        assert self._webhook is not None
+        return self._webhook
 
     @property
     def pid(self) -> int:

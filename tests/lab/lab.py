@@ -40,6 +40,7 @@ from .cloud import Cloud
 from .hypervisor import UPLINK, Hypervisor
 from .netns import Namespace
 from .vm import Vm
+from .webhook import Webhook
 
 BASE = Path("/run/vtepd-lab")
 FABRIC = "fabric"
@@ -147,8 +148,10 @@ class Lab:
 
     def start_agents(self) -> None:
         for name, hypervisor in self.hypervisors.items():
+            webhook = Webhook(self.cloud_ns, hypervisor.management,
+                              hypervisor.folder)
             self.agents[name] = Agent(hypervisor, self.cloud.url,
-                                      self._settings)
+                                      self._settings, webhook=webhook)
             self.agents[name].start()
 
     def keep(self) -> None:

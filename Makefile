@@ -94,7 +94,7 @@ check-layers:
 check-unit: unit-tests
 	@tests/unit/run $(UNIT_TESTS)
 
-check-schema: $(VERDICT)
+check-schema: packages-check $(VERDICT)
 	@VERDICT=$(abspath $(VERDICT)) $(PYTHON) -m pytest tests/schema
 
 check-system: packages-lab

@@ -257,8 +257,9 @@ open_client(void)
     return fd;
 }
 
-/* Writes all of it, unless the server closes the connection. */
-static void
+/* Writes all of it, unless the server closes the connection: then returns
+ * false. */
+static bool
 write_bytes(int fd, const char *s, size_t len)
 {
     long long int deadline = time_msec() + PATIENCE;
@@ -270,7 +271,7 @@ write_bytes(int fd, const char *s, size_t len)
             s += n;
             len -= n;
         } else if (errno != EAGAIN) {
-            return;
+            return false;
         } else if (time_msec() >= deadline) {
             fail_msg("the server does not read");
         }
@@ -278,12 +279,13 @@ write_bytes(int fd, const char *s, size_t len)
             pass(-1, 1);
         }
     }
+    return true;
 }
 
-static void
+static bool
 write_text(int fd, const char *s)
 {
-    write_bytes(fd, s, strlen(s));
+    return write_bytes(fd, s, strlen(s));
 }
 
 struct answer {
@@ -806,6 +808,24 @@ test_wait(void **state OVS_UNUSED)
     close(fd);
 }
 
+/* Who need not wait any longer is not left waiting for something else to
+ * happen. */
+static void
+test_wait_ends_at_once(void **state OVS_UNUSED)
+{
+    int fd = open_client();
+
+    write_and_free(fd, post("1", STANDARD "Prefer: wait=60\r\n", PUT("vm1")));
+    until(get_status().n_waiting == 1);
+    installed = true;
+
+    long long int begun = time_msec();
+    pass(-1, 2000);
+    assert_true(time_msec() - begun < 1500);
+    expect(fd, 204, NULL);
+    close(fd);
+}
+
 static void
 test_wait_too_long(void **state OVS_UNUSED)
 {
@@ -1027,9 +1047,7 @@ test_large_bodies(void **state OVS_UNUSED)
 {
     char *body = pad(PUT("vm1"), MIB + 1);
 
-    /* The client gets to read the answer, though it has sent all of it. */
     send_and_expect(post("1", STANDARD, body), 413, "1048576");
-    assert_told("");
 
     int fd = open_client();
     write_and_free(fd, head("2", CHUNKED, ""));
@@ -1039,10 +1057,33 @@ test_large_bodies(void **state OVS_UNUSED)
     expect(fd, 413, "1048576");
     expect_closed(fd);
     close(fd);
+    assert_told("");
 
     body[MIB] = '\0';
     send_and_expect(post("3", STANDARD, body), 202, NULL);
     assert_told("put vm1");
+    free(body);
+}
+
+/* A client that reads no answer before it has sent everything can send
+ * everything: more than the kernel holds. */
+static void
+test_much_too_large_bodies(void **state OVS_UNUSED)
+{
+    enum { SIZE = 20 * MIB };
+    char *body = pad("", SIZE);
+    const char *headers[] = { CHUNKED, "Content-Length: 20971520\r\n" };
+
+    for (size_t i = 0; i < ARRAY_SIZE(headers); i++) {
+        int fd = open_client();
+
+        write_and_free(fd, head("1", headers[i], ""));
+        assert_true(write_text(fd, i ? "" : "1400000\r\n"));
+        assert_true(write_bytes(fd, body, SIZE));
+        expect(fd, 413, "1048576");
+        expect_closed(fd);
+        close(fd);
+    }
     free(body);
 }
 
@@ -1385,11 +1426,9 @@ test_tls(void **state OVS_UNUSED)
     /* A new certificate is in use from the next connection on; one that does
      * not go with the key is not. */
     make_certificate(2);
-    do {
-        assert_int_equal(ask_tls("NORMAL", request("GET", "/healthz", "", ""),
-                                 &serial), 200);
-        pass(-1, 10);
-    } while (serial != 2);
+    until((assert_int_equal(ask_tls("NORMAL", request("GET", "/healthz", "",
+                                                      ""), &serial), 200),
+           serial == 2));
     assert_null(get_status().error);
     write_file(cert_file, "garbage");
     until(get_status().error);
@@ -1458,6 +1497,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_no_secret, setup_without_secret,
                                         teardown),
         TEST(test_wait),
+        TEST(test_wait_ends_at_once),
         TEST(test_wait_too_long),
         TEST(test_many_waits),
         TEST(test_gone_while_waiting),
@@ -1468,6 +1508,7 @@ main(void)
         TEST(test_chunked),
         TEST(test_continue),
         TEST(test_large_bodies),
+        TEST(test_much_too_large_bodies),
         TEST(test_endless_chunks),
         TEST(test_many_bodies),
         TEST(test_header_flood),

@@ -40,6 +40,7 @@ unit_inventory-source := $(unit_watch-stream) $(addprefix agent/cloud/, \
 unit_http-watch := $(unit_inventory-source)
 unit_webhook-signature := agent/cloud/webhook-signature.o
 unit_webhook-replay := agent/cloud/webhook-replay.o
+unit_webhook-answer := agent/cloud/webhook-answer.o -lmicrohttpd
 unit_webhook-headers := agent/cloud/webhook-headers.o
 unit_webhook-clients := agent/cloud/webhook-clients.o
 unit_webhook-secrets := $(addprefix agent/cloud/,webhook-secrets.o \

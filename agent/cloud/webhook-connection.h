@@ -8,7 +8,7 @@
  *    connection ──> request line ──> headers ──> body, in pieces ──> all there
  *    notify()       begins()         handle()    handle()            handle()
  *                                      |                               |
- *                                   refused                   wait for the switch
+ *                                   refused                waits for switch
  *                                      |                               |
  *                                      └────> answered <───────────────┘
  *                                             completed()

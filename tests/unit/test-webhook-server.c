@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The webhook server as a whole, on loopback, in the test's own poll loop, with
- * clients that write bytes to sockets. */
+/* The webhook server as a whole, on loopback, in the test's own poll loop,
+ * with clients that write bytes to sockets. */
 
 #include <config.h>
 
@@ -1410,8 +1410,8 @@ test_tls(void **state OVS_UNUSED)
                                   PUT("vm2")), &serial), 202);
     assert_int_equal(ask_tls("NORMAL", request("POST", "/v1/events", STANDARD,
                                                PUT("vm1")), &serial), 401);
-    assert_int_equal(ask_tls("NORMAL", xasprintf("%s100001\r\n%s", chunked, body),
-                             &serial), 413);
+    assert_int_equal(ask_tls("NORMAL", xasprintf("%s100001\r\n%s", chunked,
+                                                 body), &serial), 413);
     assert_int_equal(ask_tls("NORMAL:-VERS-ALL:+VERS-TLS1.1:+VERS-TLS1.0",
                              request("GET", "/healthz", "", ""), &serial), 0);
 

@@ -170,6 +170,8 @@ wiring_take_event(struct agent *agent, struct inventory_event *event)
         break;
     case INVENTORY_EVENT_THIN:
         if (agent->source) {
+            /* "Not modified" would not say that the change is known. */
+            inventory_source_changed(agent->source);
             inventory_source_list_soon(agent->source);
         }
         break;

@@ -11,10 +11,21 @@
 #include "hash.h"
 #include "util.h"
 
+/* What was said of an object. */
 struct conflict_subject {
     struct hmap_node node;      /* In conflicts' 'subjects'. */
-    char *name;
+    const char *kind;
+    char *id;
     struct svec sentences;
+};
+
+/* There is one for each that stands, or whose end is to be told. */
+struct conflict_sentence {
+    struct hmap_node node;      /* In conflicts' 'sentences'. */
+    struct ovs_list pending_list;   /* In conflicts' 'pending' or empty. */
+    size_t n;                   /* How often it is among the subjects'. */
+    bool told;                  /* Does it stand, as told last? */
+    char text[];
 };
 
 void
@@ -22,8 +33,9 @@ conflicts_init(struct conflicts *c)
 {
     hmap_init(&c->subjects);
     c->n = 0;
-    sset_init(&c->pending);
-    sset_init(&c->told);
+    hmap_init(&c->sentences);
+    ovs_list_init(&c->pending);
+    c->n_pending = 0;
     svec_init(&c->draft);
 }
 
@@ -32,7 +44,7 @@ subject_destroy(struct conflicts *c, struct conflict_subject *s)
 {
     hmap_remove(&c->subjects, &s->node);
     svec_destroy(&s->sentences);
-    free(s->name);
+    free(s->id);
     free(s);
 }
 
@@ -40,27 +52,75 @@ void
 conflicts_destroy(struct conflicts *c)
 {
     struct conflict_subject *s;
-
     HMAP_FOR_EACH_SAFE (s, node, &c->subjects) {
         subject_destroy(c, s);
     }
     hmap_destroy(&c->subjects);
-    sset_destroy(&c->pending);
-    sset_destroy(&c->told);
+
+    struct conflict_sentence *sentence;
+    HMAP_FOR_EACH_POP (sentence, node, &c->sentences) {
+        free(sentence);
+    }
+    hmap_destroy(&c->sentences);
     svec_destroy(&c->draft);
 }
 
+static uint32_t
+subject_hash(const char *kind, const char *id)
+{
+    return hash_string(id, hash_string(kind, 0));
+}
+
 static struct conflict_subject *
-find_subject(const struct conflicts *c, const char *name)
+find_subject(const struct conflicts *c, const char *kind, const char *id)
 {
     struct conflict_subject *s;
 
-    HMAP_FOR_EACH_WITH_HASH (s, node, hash_string(name, 0), &c->subjects) {
-        if (!strcmp(s->name, name)) {
+    if (hmap_is_empty(&c->subjects)) {
+        return NULL;
+    }
+    HMAP_FOR_EACH_WITH_HASH (s, node, subject_hash(kind, id), &c->subjects) {
+        if (!strcmp(s->id, id) && !strcmp(s->kind, kind)) {
             return s;
         }
     }
     return NULL;
+}
+
+static struct conflict_sentence *
+get_sentence(struct conflicts *c, const char *text)
+{
+    uint32_t hash = hash_string(text, 0);
+    struct conflict_sentence *s;
+
+    HMAP_FOR_EACH_WITH_HASH (s, node, hash, &c->sentences) {
+        if (!strcmp(s->text, text)) {
+            return s;
+        }
+    }
+
+    size_t len = strlen(text);
+    s = xzalloc(sizeof *s + len + 1);
+    memcpy(s->text, text, len + 1);
+    ovs_list_init(&s->pending_list);
+    hmap_insert(&c->sentences, &s->node, hash);
+    return s;
+}
+
+/* 'sentences' stand once more, or once less. */
+static void
+count_sentences(struct conflicts *c, const struct svec *sentences, int change)
+{
+    for (size_t i = 0; i < sentences->n; i++) {
+        struct conflict_sentence *s = get_sentence(c, sentences->names[i]);
+
+        s->n += change;
+        if (ovs_list_is_empty(&s->pending_list)) {
+            ovs_list_push_back(&c->pending, &s->pending_list);
+            c->n_pending++;
+        }
+    }
+    c->n += change * (int) sentences->n;
 }
 
 void
@@ -79,34 +139,25 @@ conflicts_add(struct conflicts *c, const char *format, ...)
     va_end(args);
 }
 
-static void
-mark_pending(struct conflicts *c, const struct svec *sentences)
-{
-    for (size_t i = 0; i < sentences->n; i++) {
-        sset_add(&c->pending, sentences->names[i]);
-    }
-}
-
 void
-conflicts_end(struct conflicts *c, const char *subject)
+conflicts_end(struct conflicts *c, const char *kind, const char *id)
 {
-    struct conflict_subject *s = find_subject(c, subject);
+    struct conflict_subject *s = find_subject(c, kind, id);
 
     if (s ? svec_equal(&s->sentences, &c->draft) : !c->draft.n) {
         return;
     }
     if (s) {
-        mark_pending(c, &s->sentences);
-        c->n -= s->sentences.n;
+        count_sentences(c, &s->sentences, -1);
         subject_destroy(c, s);
     }
     if (c->draft.n && c->n + c->draft.n <= CONFLICTS_MAX) {
         s = xmalloc(sizeof *s);
-        s->name = xstrdup(subject);
+        s->kind = kind;
+        s->id = xstrdup(id);
         svec_clone(&s->sentences, &c->draft);
-        hmap_insert(&c->subjects, &s->node, hash_string(subject, 0));
-        mark_pending(c, &s->sentences);
-        c->n += s->sentences.n;
+        hmap_insert(&c->subjects, &s->node, subject_hash(kind, id));
+        count_sentences(c, &s->sentences, 1);
     }
 }
 
@@ -121,32 +172,51 @@ conflicts_get(const struct conflicts *c, struct svec *out)
     svec_sort(out);
 }
 
+static int
+compare_sentences(const void *a_, const void *b_)
+{
+    const struct conflict_sentence *const *a = a_;
+    const struct conflict_sentence *const *b = b_;
+
+    return strcmp((*a)->text, (*b)->text);
+}
+
+static void
+tell_sentence(struct conflicts *c, struct conflict_sentence *s,
+              conflict_cb *cb, void *aux)
+{
+    bool stands = s->n > 0;
+
+    if (stands != s->told) {
+        s->told = stands;
+        cb(s->text, !stands, aux);
+    }
+    if (!stands) {
+        hmap_remove(&c->sentences, &s->node);
+        free(s);
+    }
+}
+
 void
 conflicts_tell(struct conflicts *c, conflict_cb *cb, void *aux)
 {
-    if (sset_is_empty(&c->pending)) {
+    if (!c->n_pending) {
         return;
     }
 
-    const struct conflict_subject *s;
-    struct sset standing = SSET_INITIALIZER(&standing);
-    HMAP_FOR_EACH (s, node, &c->subjects) {
-        for (size_t i = 0; i < s->sentences.n; i++) {
-            sset_add(&standing, s->sentences.names[i]);
-        }
+    struct conflict_sentence **sentences = xmalloc(c->n_pending
+                                                   * sizeof *sentences);
+    struct conflict_sentence *s;
+    size_t n = 0;
+
+    LIST_FOR_EACH_POP (s, pending_list, &c->pending) {
+        ovs_list_init(&s->pending_list);
+        sentences[n++] = s;
     }
-
-    const char **sentences = sset_sort(&c->pending);
-    for (size_t i = 0; sentences[i]; i++) {
-        bool stands = sset_contains(&standing, sentences[i]);
-
-        if (stands && sset_add(&c->told, sentences[i])) {
-            cb(sentences[i], false, aux);
-        } else if (!stands && sset_find_and_delete(&c->told, sentences[i])) {
-            cb(sentences[i], true, aux);
-        }
+    c->n_pending = 0;
+    qsort(sentences, n, sizeof *sentences, compare_sentences);
+    for (size_t i = 0; i < n; i++) {
+        tell_sentence(c, sentences[i], cb, aux);
     }
     free(sentences);
-    sset_destroy(&standing);
-    sset_clear(&c->pending);
 }

@@ -16,7 +16,7 @@
 
 #include "openvswitch/compiler.h"
 #include "openvswitch/hmap.h"
-#include "sset.h"
+#include "openvswitch/list.h"
 #include "svec.h"
 
 enum { CONFLICTS_MAX = 10000 };
@@ -24,8 +24,9 @@ enum { CONFLICTS_MAX = 10000 };
 struct conflicts {
     struct hmap subjects;       /* Contains struct conflict_subjects. */
     size_t n;                   /* Sentences kept. */
-    struct sset pending;        /* Sentences whose state is to be told. */
-    struct sset told;           /* Sentences that stand as told. */
+    struct hmap sentences;      /* Contains struct conflict_sentences. */
+    struct ovs_list pending;    /* Of them, whose state is to be told. */
+    size_t n_pending;
 
     /* Between conflicts_begin() and conflicts_end(). */
     struct svec draft;
@@ -34,15 +35,16 @@ struct conflicts {
 void conflicts_init(struct conflicts *);
 void conflicts_destroy(struct conflicts *);
 
-/* Says anew what is wrong with 'subject', a name that is unique among all
- * kinds of objects.  Without conflicts_add() in between: nothing. */
+/* Says anew what is wrong with the object 'id' of 'kind', a string constant.
+ * Without conflicts_add() in between: nothing. */
 void conflicts_begin(struct conflicts *);
 void conflicts_add(struct conflicts *, const char *format, ...)
     OVS_PRINTF_FORMAT(2, 3);
-void conflicts_end(struct conflicts *, const char *subject);
+void conflicts_end(struct conflicts *, const char *kind, const char *id);
 
 /* Calls 'cb' for each sentence that appeared ('resolved' false) or went away
- * since the last call.  One that did both is not told. */
+ * since the last call, in the order of the text.  One that did both is not
+ * told.  The cost is that of what has changed, not of what stands. */
 typedef void conflict_cb(const char *sentence, bool resolved, void *aux);
 void conflicts_tell(struct conflicts *, conflict_cb *, void *aux);
 

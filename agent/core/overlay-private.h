@@ -11,6 +11,7 @@
 #include "core/conflicts.h"
 #include "core/overlay.h"
 #include "openvswitch/list.h"
+#include "sset.h"
 
 struct id_pool;
 

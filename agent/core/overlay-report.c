@@ -28,15 +28,6 @@ format_ip(const struct in6_addr *ip, char *buf)
     return buf;
 }
 
-static void
-end(struct overlay *ov, const char *kind, const char *id)
-{
-    char *subject = xasprintf("%s %s", kind, id);
-
-    conflicts_end(&ov->conflicts, subject);
-    free(subject);
-}
-
 /* Endpoints. */
 
 static void
@@ -151,7 +142,7 @@ overlay_report_endpoint(struct overlay *ov, const struct endpoint_node *node)
             OVS_NOT_REACHED();
         }
     }
-    end(ov, "endpoint", node->id);
+    conflicts_end(&ov->conflicts, "endpoint", node->id);
     mark_ports(ov, node->id);
 }
 
@@ -171,7 +162,7 @@ overlay_report_port(struct overlay *ov, const char *name)
                           port->iface_id);
         }
     }
-    end(ov, "port", name);
+    conflicts_end(&ov->conflicts, "port", name);
 }
 
 /* Segments and routers. */
@@ -233,7 +224,7 @@ overlay_report_segment(struct overlay *ov, const struct segment_node *segment)
     default:
         OVS_NOT_REACHED();
     }
-    end(ov, "segment", segment->id);
+    conflicts_end(&ov->conflicts, "segment", segment->id);
 }
 
 void
@@ -248,7 +239,7 @@ overlay_report_routers(struct overlay *ov)
         conflicts_add(&ov->conflicts, "router \"%s\": routers are not served "
                       "by this version", routers[i]->id);
     }
-    end(ov, "routers", "");
+    conflicts_end(&ov->conflicts, "routers", "");
     free(routers);
 }
 
@@ -286,7 +277,7 @@ overlay_report_host(struct overlay *ov, const struct host_node *host)
                           by->id);
         }
     }
-    end(ov, "host", host->id);
+    conflicts_end(&ov->conflicts, "host", host->id);
     if (ov->host && !strcmp(host->id, ov->host)) {
         overlay_report_own_host(ov);
     }
@@ -329,7 +320,7 @@ overlay_report_own_host(struct overlay *ov)
             report_own_address(ov, &self->addresses[i].tunnel);
         }
     }
-    end(ov, "self", "");
+    conflicts_end(&ov->conflicts, "self", "");
 }
 
 /* Links. */
@@ -373,7 +364,8 @@ overlay_report_link(struct overlay *ov, const struct link *link, bool gone)
         }
     }
 
-    char *subject = xasprintf("%"PRIu32, link->group);
-    end(ov, "link", subject);
-    free(subject);
+    char subject[16];
+
+    snprintf(subject, sizeof subject, "%"PRIu32, link->group);
+    conflicts_end(&ov->conflicts, "link", subject);
 }

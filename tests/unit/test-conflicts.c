@@ -25,7 +25,7 @@ say(struct conflicts *c, const char *subject, const char *sentences)
          s = strtok_r(NULL, ";", &save)) {
         conflicts_add(c, "%s", s);
     }
-    conflicts_end(c, subject);
+    conflicts_end(c, "test", subject);
     free(copy);
 }
 
@@ -125,6 +125,24 @@ test_shared_sentence(void **state OVS_UNUSED)
     conflicts_destroy(&c);
 }
 
+/* Objects of two kinds may have one id. */
+static void
+test_kinds(void **state OVS_UNUSED)
+{
+    struct conflicts c;
+
+    conflicts_init(&c);
+    say(&c, "x", "a");
+    conflicts_begin(&c);
+    conflicts_add(&c, "b");
+    conflicts_end(&c, "other", "x");
+    check_told(&c, "+a +b ");
+    say(&c, "x", "");
+    check_told(&c, "-a ");
+    check_standing(&c, "b");
+    conflicts_destroy(&c);
+}
+
 /* A draft that was not ended is forgotten. */
 static void
 test_begin_forgets(void **state OVS_UNUSED)
@@ -178,6 +196,7 @@ main(void)
         cmocka_unit_test(test_told_once),
         cmocka_unit_test(test_came_and_went),
         cmocka_unit_test(test_shared_sentence),
+        cmocka_unit_test(test_kinds),
         cmocka_unit_test(test_begin_forgets),
         cmocka_unit_test(test_bounded),
     };

@@ -179,7 +179,7 @@ put_segment(struct listing *l, const struct inventory *inv,
     listing_put_string(l, policy_to_string(o->broadcast));
     listing_put_string(l, policy_to_string(o->unknown_unicast));
     listing_put_string(l, policy_to_string(o->multicast));
-    listing_put_number(l, segment->n_endpoints);
+    listing_put_number(l, hmap_count(&segment->endpoints));
     listing_put_flag(l, live);
     listing_put_number(l, live ? info.n_plugged : 0);
     listing_put_number(l, live ? info.n_local : 0);
@@ -431,11 +431,11 @@ static const struct endpoint_node **
 sorted_endpoints_of(const struct segment_node *segment, size_t *n)
 {
     const struct endpoint_node **nodes
-        = xmalloc(segment->n_endpoints * sizeof *nodes);
+        = xmalloc(hmap_count(&segment->endpoints) * sizeof *nodes);
     const struct endpoint *e;
 
     *n = 0;
-    LIST_FOR_EACH (e, segment_list, &segment->endpoints) {
+    HMAP_FOR_EACH (e, mac_node, &segment->endpoints) {
         nodes[(*n)++] = e->node;
     }
     qsort(nodes, *n, sizeof *nodes, compare_endpoints);
@@ -474,7 +474,8 @@ report_endpoints(const struct agent *agent, const char *segment_id, bool json,
             = inventory_find_segment(agent->inventory, segment_id);
 
         /* One that endpoints name is shown though it is not known. */
-        if (!segment || (!segment->known && !segment->n_endpoints)) {
+        if (!segment || (!segment->known
+                         && hmap_is_empty(&segment->endpoints))) {
             return false;
         }
         nodes = sorted_endpoints_of(segment, &n);

@@ -31,9 +31,11 @@ touch_claim_sharers(struct inventory *inv, const struct endpoint *e)
         HMAP_FOR_EACH_WITH_HASH (other, node,
                                  inventory_claim_hash(e->segment, &c->ip),
                                  &inv->claims) {
-            if (other->endpoint->segment == e->segment
+            const struct endpoint *rival = claim_endpoint(other);
+
+            if (rival->segment == e->segment
                 && ipv6_addr_equals(&other->ip, &c->ip)) {
-                inventory_touch_endpoint(inv, other->endpoint->node);
+                inventory_touch_endpoint(inv, rival->node);
             }
         }
     }
@@ -44,16 +46,17 @@ static void
 touch_mac_sharers(struct inventory *inv, const struct segment_node *segment,
                   const struct eth_addr mac)
 {
-    uint32_t hash = inventory_mac_hash(segment, mac);
     const struct endpoint *other;
     const struct pair_mac *pm;
 
-    HMAP_FOR_EACH_WITH_HASH (other, mac_node, hash, &inv->macs) {
-        if (other->segment == segment && eth_addr_equals(other->mac, mac)) {
+    HMAP_FOR_EACH_WITH_HASH (other, mac_node, inventory_mac_hash(mac),
+                             &segment->endpoints) {
+        if (eth_addr_equals(other->mac, mac)) {
             inventory_touch_endpoint(inv, other->node);
         }
     }
-    HMAP_FOR_EACH_WITH_HASH (pm, node, hash, &inv->pair_macs) {
+    HMAP_FOR_EACH_WITH_HASH (pm, node, inventory_pair_mac_hash(segment, mac),
+                             &inv->pair_macs) {
         if (pm->endpoint->segment == segment
             && eth_addr_equals(pm->mac, mac)) {
             inventory_touch_endpoint(inv, pm->endpoint->node);
@@ -67,7 +70,7 @@ touch_sharers(struct inventory *inv, const struct endpoint *e)
 {
     touch_claim_sharers(inv, e);
     for (size_t i = 0; i < e->n_pair_macs; i++) {
-        touch_mac_sharers(inv, e->segment, e->pair_macs[i].mac);
+        touch_mac_sharers(inv, e->segment, endpoint_pair_macs(e)[i].mac);
     }
 }
 
@@ -79,11 +82,9 @@ touch_endpoint_and_sharers(struct inventory *inv, const struct endpoint *e)
     inventory_touch_endpoint(inv, e->node);
     touch_mac_sharers(inv, e->segment, e->mac);
     touch_sharers(inv, e);
-    HMAP_FOR_EACH_WITH_HASH (rival, mac_node,
-                             inventory_mac_hash(e->segment, e->mac),
-                             &inv->macs) {
-        if (rival != e && rival->segment == e->segment
-            && eth_addr_equals(rival->mac, e->mac)) {
+    HMAP_FOR_EACH_WITH_HASH (rival, mac_node, inventory_mac_hash(e->mac),
+                             &e->segment->endpoints) {
+        if (rival != e && eth_addr_equals(rival->mac, e->mac)) {
             touch_sharers(inv, rival);
         }
     }
@@ -99,22 +100,11 @@ inventory_ref_endpoint_node(struct inventory *inv, const char *id)
     if (!node) {
         size_t len = strlen(id);
 
-        node = xzalloc(sizeof *node + len + 1);
+        node = xzalloc(offsetof(struct endpoint_node, id) + len + 1);
         memcpy(node->id, id, len + 1);
         hmap_insert(&inv->endpoints, &node->id_node, hash_string(id, 0));
     }
     return node;
-}
-
-static void
-claim_init(struct claim *c, struct endpoint *e, enum claim_kind kind,
-           const struct in6_addr *ip, uint8_t plen, const struct eth_addr mac)
-{
-    c->endpoint = e;
-    c->kind = kind;
-    c->ip = *ip;
-    c->plen = plen;
-    c->mac = mac;
 }
 
 static bool
@@ -148,6 +138,39 @@ claims_link_local(const struct endpoint_object *o, struct in6_addr *ip)
     return has_ipv6(o) && !has_ip(o, ip);
 }
 
+/* Returns the number in 'macs', which has room for one more, of the MAC of
+ * 'pair', added if it is not there. */
+static uint16_t
+find_pair_mac(const struct endpoint_object *o, const struct allowed_pair *pair,
+              struct eth_addr *macs, size_t *n)
+{
+    size_t i;
+
+    if (eth_addr_equals(pair->mac, o->mac)) {
+        return OWN_MAC;
+    }
+    for (i = 0; i < *n && !eth_addr_equals(pair->mac, macs[i]); i++) {
+        continue;
+    }
+    if (i == *n) {
+        macs[(*n)++] = pair->mac;
+    }
+    return i;
+}
+
+static void
+add_claim(struct endpoint *e, enum claim_kind kind, const struct in6_addr *ip,
+          uint8_t plen, uint16_t pair_mac)
+{
+    struct claim *c = &e->claims[e->n_claims];
+
+    c->index = e->n_claims++;
+    c->kind = kind;
+    c->ip = *ip;
+    c->plen = plen;
+    c->pair_mac = pair_mac;
+}
+
 static struct endpoint *
 endpoint_create(struct inventory *inv, const struct object *object)
 {
@@ -155,51 +178,55 @@ endpoint_create(struct inventory *inv, const struct object *object)
     struct in6_addr lla;
     bool link_local = claims_link_local(o, &lla);
     size_t n_claims = o->n_ips + link_local + o->n_pairs;
-    struct endpoint *e = xzalloc(sizeof *e + n_claims * sizeof e->claims[0]);
+    size_t hostname_size = o->hostname ? strlen(o->hostname) + 1 : 0;
 
+    struct eth_addr macs[OBJECT_MAX_PAIRS];
+    uint16_t pair_macs[OBJECT_MAX_PAIRS];
+    size_t n_macs = 0;
+    for (size_t i = 0; i < o->n_pairs; i++) {
+        pair_macs[i] = find_pair_mac(o, &o->pairs[i], macs, &n_macs);
+    }
+
+    struct endpoint *e = xzalloc(sizeof *e + n_claims * sizeof e->claims[0]
+                                 + n_macs * sizeof(struct pair_mac)
+                                 + hostname_size);
     e->segment = inventory_ref_segment(inv, o->segment);
     e->host = inventory_ref_host(inv, o->host);
     e->revision = object->revision;
-    e->hostname = nullable_xstrdup(o->hostname);
     e->mac = o->mac;
     e->port_security = o->port_security;
-
-    struct claim *c = e->claims;
     for (size_t i = 0; i < o->n_ips; i++) {
-        claim_init(c++, e, CLAIM_IP, &o->ips[i], 128, o->mac);
+        add_claim(e, CLAIM_IP, &o->ips[i], 128, OWN_MAC);
     }
     if (link_local) {
-        claim_init(c++, e, CLAIM_LINK_LOCAL, &lla, 128, o->mac);
+        add_claim(e, CLAIM_LINK_LOCAL, &lla, 128, OWN_MAC);
     }
     for (size_t i = 0; i < o->n_pairs; i++) {
-        const struct allowed_pair *p = &o->pairs[i];
-        bool known = eth_addr_equals(p->mac, o->mac);
+        const struct ip_prefix *ip = &o->pairs[i].ip;
 
-        claim_init(c++, e, CLAIM_PAIR, &p->ip.addr, p->ip.plen, p->mac);
-        for (size_t j = 0; j < e->n_pair_macs && !known; j++) {
-            known = eth_addr_equals(p->mac, e->pair_macs[j].mac);
-        }
-        if (!known) {
-            if (!e->pair_macs) {
-                e->pair_macs = xcalloc(o->n_pairs, sizeof *e->pair_macs);
-            }
-            e->pair_macs[e->n_pair_macs].mac = p->mac;
-            e->pair_macs[e->n_pair_macs++].endpoint = e;
-        }
+        add_claim(e, CLAIM_PAIR, &ip->addr, ip->plen, pair_macs[i]);
     }
-    e->n_claims = n_claims;
+    e->n_pair_macs = n_macs;
+    for (size_t i = 0; i < n_macs; i++) {
+        struct pair_mac *pm = &endpoint_pair_macs(e)[i];
+
+        pm->endpoint = e;
+        pm->mac = macs[i];
+    }
+    if (o->hostname) {
+        e->has_hostname = true;
+        memcpy((char *) endpoint_hostname(e), o->hostname, hostname_size);
+    }
     return e;
 }
 
 static void
 endpoint_index(struct inventory *inv, struct endpoint *e)
 {
-    ovs_list_push_back(&e->segment->endpoints, &e->segment_list);
-    e->segment->n_endpoints++;
+    hmap_insert(&e->segment->endpoints, &e->mac_node,
+                inventory_mac_hash(e->mac));
     ovs_list_push_back(&e->host->endpoints, &e->host_list);
     e->host->n_endpoints++;
-    hmap_insert(&inv->macs, &e->mac_node,
-                inventory_mac_hash(e->segment, e->mac));
     for (size_t i = 0; i < e->n_claims; i++) {
         struct claim *c = &e->claims[i];
 
@@ -209,10 +236,10 @@ endpoint_index(struct inventory *inv, struct endpoint *e)
         }
     }
     for (size_t i = 0; i < e->n_pair_macs; i++) {
-        struct pair_mac *pm = &e->pair_macs[i];
+        struct pair_mac *pm = &endpoint_pair_macs(e)[i];
 
         hmap_insert(&inv->pair_macs, &pm->node,
-                    inventory_mac_hash(e->segment, pm->mac));
+                    inventory_pair_mac_hash(e->segment, pm->mac));
     }
     inv->n_known[OBJECT_ENDPOINT]++;
 }
@@ -220,18 +247,16 @@ endpoint_index(struct inventory *inv, struct endpoint *e)
 static void
 endpoint_unindex(struct inventory *inv, struct endpoint *e)
 {
-    ovs_list_remove(&e->segment_list);
-    e->segment->n_endpoints--;
+    hmap_remove(&e->segment->endpoints, &e->mac_node);
     ovs_list_remove(&e->host_list);
     e->host->n_endpoints--;
-    hmap_remove(&inv->macs, &e->mac_node);
     for (size_t i = 0; i < e->n_claims; i++) {
         if (e->claims[i].plen == 128) {
             hmap_remove(&inv->claims, &e->claims[i].node);
         }
     }
     for (size_t i = 0; i < e->n_pair_macs; i++) {
-        hmap_remove(&inv->pair_macs, &e->pair_macs[i].node);
+        hmap_remove(&inv->pair_macs, &endpoint_pair_macs(e)[i].node);
     }
     inv->n_known[OBJECT_ENDPOINT]--;
 }
@@ -241,8 +266,6 @@ endpoint_free(struct inventory *inv, struct endpoint *e)
 {
     inventory_unref_segment(inv, e->segment);
     inventory_unref_host(inv, e->host);
-    free(e->hostname);
-    free(e->pair_macs);
     free(e);
 }
 
@@ -267,7 +290,7 @@ claims_are_same(const struct endpoint *old, const struct endpoint *new)
 
         if (a->kind != b->kind || a->plen != b->plen
             || !ipv6_addr_equals(&a->ip, &b->ip)
-            || !eth_addr_equals(a->mac, b->mac)) {
+            || !eth_addr_equals(claim_mac(a), claim_mac(b))) {
             return false;
         }
     }
@@ -313,7 +336,7 @@ inventory_endpoint_equals(const struct endpoint *e,
     if (strcmp(e->segment->id, o->segment) || strcmp(e->host->id, o->host)
         || !eth_addr_equals(e->mac, o->mac)
         || e->port_security != o->port_security
-        || !nullable_string_is_equal(e->hostname, o->hostname)
+        || !nullable_string_is_equal(endpoint_hostname(e), o->hostname)
         || e->n_claims != o->n_ips + link_local + o->n_pairs) {
         return false;
     }
@@ -332,7 +355,7 @@ inventory_endpoint_equals(const struct endpoint *e,
 
         if (c->kind != CLAIM_PAIR || c->plen != p->ip.plen
             || !ipv6_addr_equals(&c->ip, &p->ip.addr)
-            || !eth_addr_equals(c->mac, p->mac)) {
+            || !eth_addr_equals(claim_mac(c), p->mac)) {
             return false;
         }
     }
@@ -459,7 +482,7 @@ touch_segment_and_endpoints(struct inventory *inv, struct segment_node *node)
     struct endpoint *e;
 
     inventory_touch_segment(inv, node);
-    LIST_FOR_EACH (e, segment_list, &node->endpoints) {
+    HMAP_FOR_EACH (e, mac_node, &node->endpoints) {
         inventory_touch_endpoint(inv, e->node);
     }
 }

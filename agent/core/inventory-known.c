@@ -51,8 +51,8 @@ known_endpoint(struct known *k, struct endpoint_node *node)
 {
     *k = (struct known) {
         .kind = OBJECT_ENDPOINT, .id = node->id, .node = node,
-        .list = &node->list, .revision = &node->endpoint->revision,
-        .lacked = &node->lacked,
+        .list = &node->endpoint->list, .revision = &node->endpoint->revision,
+        .lacked = &node->endpoint->lacked,
     };
 }
 
@@ -189,9 +189,8 @@ inventory_put_known(struct inventory *inv, struct object *object,
         break;
     case OBJECT_ENDPOINT:
         endpoint = inventory_ref_endpoint_node(inv, object->id);
-        endpoint->list = list;
-        endpoint->lacked = false;
         inventory_change_endpoint(inv, endpoint, object);
+        endpoint->endpoint->list = list;
         break;
     default:
         OVS_NOT_REACHED();

@@ -82,7 +82,7 @@ copy_endpoint(const struct endpoint_node *node, struct object *o)
     eo->host = xstrdup(e->host->id);
     eo->mac = e->mac;
     eo->port_security = e->port_security;
-    eo->hostname = nullable_xstrdup(e->hostname);
+    eo->hostname = nullable_xstrdup(endpoint_hostname(e));
     eo->ips = xcalloc(e->n_claims, sizeof *eo->ips);
     eo->pairs = xcalloc(e->n_claims, sizeof *eo->pairs);
     for (size_t i = 0; i < e->n_claims; i++) {
@@ -93,7 +93,7 @@ copy_endpoint(const struct endpoint_node *node, struct object *o)
         } else if (c->kind == CLAIM_PAIR) {
             struct allowed_pair *pair = &eo->pairs[eo->n_pairs++];
 
-            pair->mac = c->mac;
+            pair->mac = claim_mac(c);
             pair->ip.addr = c->ip;
             pair->ip.plen = c->plen;
         }

@@ -38,7 +38,6 @@ struct inventory {
 
     struct hmap addresses;      /* Known hosts' struct host_addresses. */
     struct hmap vnis;           /* Known segments, by VNI. */
-    struct hmap macs;           /* struct endpoints, by segment and MAC. */
     struct hmap claims;         /* struct claims, by segment and address. */
     struct hmap pair_macs;      /* struct pair_macs, by segment and MAC. */
 
@@ -67,8 +66,9 @@ inventory_event_mark(const struct inventory *inv)
     return inv->list + 1;
 }
 
-uint32_t inventory_mac_hash(const struct segment_node *,
-                            const struct eth_addr);
+uint32_t inventory_mac_hash(const struct eth_addr);
+uint32_t inventory_pair_mac_hash(const struct segment_node *,
+                                 const struct eth_addr);
 uint32_t inventory_claim_hash(const struct segment_node *,
                               const struct in6_addr *);
 uint32_t inventory_address_hash(const struct in6_addr *);

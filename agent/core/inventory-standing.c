@@ -21,8 +21,14 @@ hash_in_segment(const struct segment_node *segment, uint32_t hash)
 }
 
 uint32_t
-inventory_mac_hash(const struct segment_node *segment,
-                   const struct eth_addr mac)
+inventory_mac_hash(const struct eth_addr mac)
+{
+    return hash_mac(mac, 0, 0);
+}
+
+uint32_t
+inventory_pair_mac_hash(const struct segment_node *segment,
+                        const struct eth_addr mac)
 {
     return hash_in_segment(segment, hash_mac(mac, 0, 0));
 }
@@ -157,11 +163,9 @@ inventory_endpoint_standing(const struct inventory *inv,
     if (standing != ENDPOINT_SERVED) {
         return standing;
     }
-    HMAP_FOR_EACH_WITH_HASH (other, mac_node,
-                             inventory_mac_hash(e->segment, e->mac),
-                             &inv->macs) {
-        if (other != e && other->segment == e->segment
-            && eth_addr_equals(other->mac, e->mac)
+    HMAP_FOR_EACH_WITH_HASH (other, mac_node, inventory_mac_hash(e->mac),
+                             &e->segment->endpoints) {
+        if (other != e && eth_addr_equals(other->mac, e->mac)
             && strcmp(other->node->id, e->node->id) < 0
             && (!*by || strcmp(other->node->id, (*by)->node->id) < 0)
             && endpoint_references(inv, other) == ENDPOINT_SERVED) {
@@ -186,14 +190,16 @@ claim_precedes(const struct claim *a, const struct claim *b)
     if (a->kind != b->kind) {
         return a->kind < b->kind;
     }
-    int cmp = strcmp(a->endpoint->node->id, b->endpoint->node->id);
-    return cmp ? cmp < 0 : eth_addr_compare_3way(a->mac, b->mac) < 0;
+    int cmp = strcmp(claim_endpoint(a)->node->id, claim_endpoint(b)->node->id);
+    return cmp ? cmp < 0
+               : eth_addr_compare_3way(claim_mac(a), claim_mac(b)) < 0;
 }
 
 enum claim_standing
 inventory_claim_standing(const struct inventory *inv, const struct claim *c,
                          const struct endpoint **by)
 {
+    const struct endpoint *e = claim_endpoint(c);
     const struct claim *other, *best = c;
     bool shared = false;
 
@@ -202,15 +208,16 @@ inventory_claim_standing(const struct inventory *inv, const struct claim *c,
         return CLAIM_PREFIX;
     }
     HMAP_FOR_EACH_WITH_HASH (other, node,
-                             inventory_claim_hash(c->endpoint->segment,
-                                                  &c->ip),
+                             inventory_claim_hash(e->segment, &c->ip),
                              &inv->claims) {
-        if (other == c || other->endpoint->segment != c->endpoint->segment
+        const struct endpoint *rival = claim_endpoint(other);
+
+        if (other == c || rival->segment != e->segment
             || !ipv6_addr_equals(&other->ip, &c->ip)
-            || !endpoint_is_served(inv, other->endpoint)) {
+            || !endpoint_is_served(inv, rival)) {
             continue;
         }
-        if (other->endpoint != c->endpoint && other->kind == CLAIM_PAIR) {
+        if (rival != e && other->kind == CLAIM_PAIR) {
             shared = true;
         }
         if (claim_precedes(other, best)) {
@@ -221,7 +228,7 @@ inventory_claim_standing(const struct inventory *inv, const struct claim *c,
         return CLAIM_SHARED;
     }
     if (best != c) {
-        *by = best->endpoint;
+        *by = claim_endpoint(best);
         return CLAIM_TAKEN;
     }
     return CLAIM_HELD;
@@ -232,17 +239,18 @@ inventory_pair_mac_is_held(const struct inventory *inv,
                            const struct pair_mac *pm)
 {
     const struct segment_node *segment = pm->endpoint->segment;
-    uint32_t hash = inventory_mac_hash(segment, pm->mac);
     const struct endpoint *e;
     const struct pair_mac *other;
 
-    HMAP_FOR_EACH_WITH_HASH (e, mac_node, hash, &inv->macs) {
-        if (e->segment == segment && eth_addr_equals(e->mac, pm->mac)
-            && endpoint_is_served(inv, e)) {
+    HMAP_FOR_EACH_WITH_HASH (e, mac_node, inventory_mac_hash(pm->mac),
+                             &segment->endpoints) {
+        if (eth_addr_equals(e->mac, pm->mac) && endpoint_is_served(inv, e)) {
             return false;
         }
     }
-    HMAP_FOR_EACH_WITH_HASH (other, node, hash, &inv->pair_macs) {
+    HMAP_FOR_EACH_WITH_HASH (other, node,
+                             inventory_pair_mac_hash(segment, pm->mac),
+                             &inv->pair_macs) {
         if (other->endpoint != pm->endpoint
             && other->endpoint->segment == segment
             && eth_addr_equals(other->mac, pm->mac)

@@ -24,7 +24,6 @@ inventory_create(void)
     hmap_init(&inv->endpoints);
     hmap_init(&inv->addresses);
     hmap_init(&inv->vnis);
-    hmap_init(&inv->macs);
     hmap_init(&inv->claims);
     hmap_init(&inv->pair_macs);
     hmap_init(&inv->staged);
@@ -80,7 +79,6 @@ inventory_destroy(struct inventory *inv)
     hmap_destroy(&inv->endpoints);
     hmap_destroy(&inv->addresses);
     hmap_destroy(&inv->vnis);
-    hmap_destroy(&inv->macs);
     hmap_destroy(&inv->claims);
     hmap_destroy(&inv->pair_macs);
     hmap_destroy(&inv->staged);
@@ -253,7 +251,7 @@ inventory_ref_segment(struct inventory *inv, const char *id)
 
         node = xzalloc(sizeof *node + len + 1);
         memcpy(node->id, id, len + 1);
-        ovs_list_init(&node->endpoints);
+        hmap_init(&node->endpoints);
         hmap_insert(&inv->segments, &node->id_node, hash_string(id, 0));
     }
     node->n_refs++;
@@ -264,9 +262,10 @@ void
 inventory_unref_segment(struct inventory *inv, struct segment_node *node)
 {
     ovs_assert(node->n_refs);
-    if (!--node->n_refs && !node->known && !node->n_endpoints) {
+    if (!--node->n_refs && !node->known) {
         ovs_assert(!node->live);
         hmap_remove(&inv->segments, &node->id_node);
+        hmap_destroy(&node->endpoints);
         free(node);
     }
 }

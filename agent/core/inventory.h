@@ -65,8 +65,7 @@ struct host_node {
 struct segment_node {
     struct hmap_node id_node;   /* In inventory's 'segments'. */
     struct hmap_node vni_node;  /* In inventory's 'vnis' while known. */
-    struct ovs_list endpoints;  /* Contains struct endpoints. */
-    size_t n_endpoints;
+    struct hmap endpoints;      /* Contains struct endpoints, by MAC. */
     size_t n_refs;
     bool known;
     bool touched;
@@ -96,12 +95,13 @@ enum claim_kind {
 /* An address that an endpoint says is its own. */
 struct claim {
     struct hmap_node node;      /* In 'claims' if 'plen' is 128. */
-    struct endpoint *endpoint;
     struct in6_addr ip;
-    struct eth_addr mac;
+    uint16_t index;             /* Its place in endpoint->claims[]. */
+    uint16_t pair_mac;          /* One of the endpoint's or OWN_MAC. */
     uint8_t plen;
     uint8_t kind;               /* enum claim_kind. */
 };
+#define OWN_MAC UINT16_MAX
 
 /* A MAC from 'allowed_pairs' other than the endpoint's own. */
 struct pair_mac {
@@ -110,33 +110,68 @@ struct pair_mac {
     struct eth_addr mac;
 };
 
+/* What is known of an endpoint.  It never changes: an endpoint that becomes
+ * another gets a new one.
+ *
+ * There may be a million of these, so all is in one block of memory: the
+ * claims are followed by 'n_pair_macs' struct pair_macs and the hostname. */
 struct endpoint {
     struct endpoint_node *node;
-    struct hmap_node mac_node;  /* In 'macs', by segment and MAC. */
-    struct ovs_list segment_list;   /* In segment->endpoints. */
+    struct hmap_node mac_node;  /* In segment->endpoints. */
     struct ovs_list host_list;  /* In host->endpoints. */
     struct segment_node *segment;
     struct host_node *host;
     uint64_t revision;
-    char *hostname;
-    struct pair_mac *pair_macs;
-    struct eth_addr mac;
-    bool port_security;
+    uint32_t list;              /* See inventory-private.h. */
     uint16_t n_pair_macs;
     uint16_t n_claims;
+    struct eth_addr mac;
+    bool lacked;                /* As 'list'. */
+    bool port_security : 1;
+    bool has_hostname : 1;
     struct claim claims[];
 };
 
+/* Stays while there is a reason to know of the endpoint, be it in the
+ * inventory or not. */
 struct endpoint_node {
     struct hmap_node id_node;   /* In inventory's 'endpoints'. */
     struct endpoint *endpoint;  /* NULL while not in the inventory. */
     struct installed *installed;    /* overlay.h's. */
-    uint32_t list;
-    bool lacked;
     bool touched;
     bool waiting;               /* overlay.h's: in its own queue. */
     char id[];
 };
+
+static inline struct endpoint *
+claim_endpoint(const struct claim *c)
+{
+    return CONTAINER_OF(c - c->index, struct endpoint, claims[0]);
+}
+
+/* MACs from 'allowed_pairs' other than the endpoint's own. */
+static inline struct pair_mac *
+endpoint_pair_macs(const struct endpoint *e)
+{
+    return (struct pair_mac *) (uintptr_t) &e->claims[e->n_claims];
+}
+
+static inline struct eth_addr
+claim_mac(const struct claim *c)
+{
+    const struct endpoint *e = claim_endpoint(c);
+
+    return c->pair_mac == OWN_MAC ? e->mac
+                                  : endpoint_pair_macs(e)[c->pair_mac].mac;
+}
+
+/* NULL: none. */
+static inline const char *
+endpoint_hostname(const struct endpoint *e)
+{
+    return e->has_hostname
+           ? (const char *) &endpoint_pair_macs(e)[e->n_pair_macs] : NULL;
+}
 
 struct inventory;
 

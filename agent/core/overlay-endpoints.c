@@ -48,13 +48,14 @@ claim_is_source(const struct claim *c, enum claim_standing standing)
 }
 
 static bool
-has_address(const struct endpoint_record *r, const struct claim *c)
+has_address(const struct endpoint_record *r,
+            const struct endpoint_address *other)
 {
     for (size_t i = 0; i < r->n_addresses; i++) {
         const struct endpoint_address *a = &r->addresses[i];
 
-        if (a->plen == c->plen && eth_addr_equals(a->mac, c->mac)
-            && ipv6_addr_equals(&a->ip, &c->ip)) {
+        if (a->plen == other->plen && eth_addr_equals(a->mac, other->mac)
+            && ipv6_addr_equals(&a->ip, &other->ip)) {
             return true;
         }
     }
@@ -67,7 +68,9 @@ has_address(const struct endpoint_record *r, const struct claim *c)
 static void
 add_link_local(struct endpoint_record *r, const struct endpoint *e)
 {
-    struct claim own = { .mac = e->mac, .plen = 128 };
+    struct endpoint_address own = {
+        .mac = e->mac, .plen = 128, .source = true,
+    };
 
     in6_generate_lla(e->mac, &own.ip);
     for (size_t i = 0; i < e->n_claims; i++) {
@@ -77,9 +80,7 @@ add_link_local(struct endpoint_record *r, const struct endpoint *e)
         }
     }
     if (!has_address(r, &own)) {
-        r->addresses[r->n_addresses++] = (struct endpoint_address) {
-            .ip = own.ip, .mac = own.mac, .plen = 128, .source = true,
-        };
+        r->addresses[r->n_addresses++] = own;
     }
 }
 
@@ -105,14 +106,14 @@ make_record(const struct overlay *ov, const struct endpoint *e,
         const struct endpoint *by;
         enum claim_standing standing
             = inventory_claim_standing(ov->inventory, c, &by);
-        bool answered = standing == CLAIM_HELD;
-        bool source = r->port_security && claim_is_source(c, standing);
+        struct endpoint_address a = {
+            .ip = c->ip, .mac = claim_mac(c), .plen = c->plen,
+            .answered = standing == CLAIM_HELD,
+            .source = r->port_security && claim_is_source(c, standing),
+        };
 
-        if ((answered || source) && !has_address(r, c)) {
-            r->addresses[r->n_addresses++] = (struct endpoint_address) {
-                .ip = c->ip, .mac = c->mac, .plen = c->plen,
-                .answered = answered, .source = source,
-            };
+        if ((a.answered || a.source) && !has_address(r, &a)) {
+            r->addresses[r->n_addresses++] = a;
         }
     }
     if (r->port_security) {
@@ -120,8 +121,10 @@ make_record(const struct overlay *ov, const struct endpoint *e,
     }
     r->n_macs = 0;
     for (size_t i = 0; i < e->n_pair_macs; i++) {
-        if (inventory_pair_mac_is_held(ov->inventory, &e->pair_macs[i])) {
-            r->macs[r->n_macs++] = e->pair_macs[i].mac;
+        const struct pair_mac *pm = &endpoint_pair_macs(e)[i];
+
+        if (inventory_pair_mac_is_held(ov->inventory, pm)) {
+            r->macs[r->n_macs++] = pm->mac;
         }
     }
     return r;

@@ -63,7 +63,7 @@ overlay_touch_endpoints_of(struct overlay *ov, struct segment_node *segment)
 {
     struct endpoint *e;
 
-    LIST_FOR_EACH (e, segment_list, &segment->endpoints) {
+    HMAP_FOR_EACH (e, mac_node, &segment->endpoints) {
         inventory_touch_endpoint(ov->inventory, e->node);
     }
 }

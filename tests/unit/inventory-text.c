@@ -208,8 +208,8 @@ put_claims(const struct inventory *inv, const struct endpoint *e,
 
         ds_put_format(s, " %s:", kinds[c->kind]);
         ipv6_format_mapped(&c->ip, s);
-        if (!eth_addr_equals(c->mac, e->mac)) {
-            ds_put_format(s, ",%x", c->mac.ea[5]);
+        if (!eth_addr_equals(claim_mac(c), e->mac)) {
+            ds_put_format(s, ",%x", claim_mac(c).ea[5]);
         }
         switch (inventory_claim_standing(inv, c, &by)) {
         case CLAIM_HELD:
@@ -229,9 +229,10 @@ put_claims(const struct inventory *inv, const struct endpoint *e,
         }
     }
     for (size_t i = 0; i < e->n_pair_macs; i++) {
-        ds_put_format(s, " mac:%x=%s", e->pair_macs[i].mac.ea[5],
-                      inventory_pair_mac_is_held(inv, &e->pair_macs[i])
-                      ? "held" : "not");
+        const struct pair_mac *pm = &endpoint_pair_macs(e)[i];
+
+        ds_put_format(s, " mac:%x=%s", pm->mac.ea[5],
+                      inventory_pair_mac_is_held(inv, pm) ? "held" : "not");
     }
 }
 

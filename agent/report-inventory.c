@@ -339,9 +339,9 @@ get_state(const struct agent *agent, const struct endpoint_node *node,
           const struct dead_groups *dead, struct endpoint_state *state)
 {
     const struct endpoint *e = node->endpoint;
-    const struct endpoint_record *r = overlay_endpoint_record(node);
     const struct vm_port *port = NULL;
     struct live_segment_info info;
+    struct endpoint_record *r;
     size_t n_plugged;
 
     memset(state, 0, sizeof *state);
@@ -354,8 +354,10 @@ get_state(const struct agent *agent, const struct endpoint_node *node,
         port = attachments_find(overlay_attachments(agent->overlay),
                                 node->id, &n_plugged);
     }
+    r = overlay_endpoint_record(node);
     if (r) {
         get_recorded_state(r, port, dead, state);
+        free(r);
     } else if (port || overlay_segment_info(e->segment, &info)) {
         state->name = "pending";
     } else {

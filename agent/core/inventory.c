@@ -274,7 +274,7 @@ void
 inventory_release_endpoint(struct inventory *inv, struct endpoint_node *node)
 {
     if (!node->endpoint && !node->installed && !node->touched
-        && !node->waiting) {
+        && !node->waiting && !node->local) {
         hmap_remove(&inv->endpoints, &node->id_node);
         free(node);
     }

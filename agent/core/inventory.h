@@ -140,6 +140,7 @@ struct endpoint_node {
     struct installed *installed;    /* overlay.h's. */
     bool touched;
     bool waiting;               /* overlay.h's: in its own queue. */
+    bool local;                 /* overlay.h's: has a struct local. */
     char id[];
 };
 

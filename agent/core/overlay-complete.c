@@ -108,19 +108,19 @@ static bool
 endpoint_is_complete(const struct overlay *ov,
                      const struct endpoint_node *node)
 {
-    const struct installed *in = node->installed;
+    const struct record_class *c;
 
     if (node->touched || node->waiting) {
         return false;
     }
-    if (!in || !in->record) {
+    if (!node->installed) {
         return true;
     }
-    if (in->port) {
-        return segment_is_complete(ov, in->segment->segment);
+    c = node->installed->class;
+    if (c->place == PLACE_LOCAL) {
+        return segment_is_complete(ov, c->segment->segment);
     }
-    return (!in->link || !in->link->pending)
-           && (!in->next || !in->next->pending);
+    return (!c->link || !c->link->pending) && (!c->next || !c->next->pending);
 }
 
 bool

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hash.h"
 #include "packets.h"
 #include "util.h"
 
@@ -141,126 +142,61 @@ set_n_loose(struct overlay *ov, struct live_segment *ls, int change)
     }
 }
 
-/* Takes note of what the record of 'in' refers to. */
-static void
-hold_record(struct overlay *ov, struct installed *in)
-{
-    in->segment->n_records++;
-    ov->counts.n_installed++;
-    if (in->link) {
-        overlay_add_peer(ov, in->segment, in->link);
-    }
-    if (in->next) {
-        in->next->n_waiting++;
-    }
-    if (in->port) {
-        ovs_list_push_back(&in->segment->locals, &in->local_list);
-        overlay_mark_segment_dirty(ov, in->segment);
-        ov->counts.n_local++;
-    }
-    if (in->loose) {
-        set_n_loose(ov, in->segment, 1);
-    }
-}
+/* Endpoints that are plugged in here. */
 
-static void
-release_record(struct overlay *ov, struct installed *in)
+struct local *
+overlay_find_local(const struct overlay *ov, const struct endpoint_node *node)
 {
-    if (in->link) {
-        overlay_remove_peer(ov, in->segment, in->link);
-        overlay_unref_link(ov, in->link);
-    }
-    if (in->next) {
-        in->next->n_waiting--;
-        overlay_unref_link(ov, in->next);
-    }
-    if (in->port) {
-        ovs_list_remove(&in->local_list);
-        overlay_mark_segment_dirty(ov, in->segment);
-        ov->counts.n_local--;
-    }
-    if (in->loose) {
-        set_n_loose(ov, in->segment, -1);
-    }
-    ov->counts.n_installed--;
-    if (!--in->segment->n_records) {
-        overlay_mark_segment_dirty(ov, in->segment);
-    }
-}
+    struct local *l;
 
-/* Makes the endpoint's record what is wanted; takes over want->record and the
- * counts on want's links. */
-void
-overlay_apply(struct overlay *ov, struct endpoint_node *node,
-              const struct want *want)
-{
-    struct installed *in = node->installed;
-    struct installed old = { .record = NULL };
-
-    if (in && in->record) {
-        old = *in;
-        if (old.port) {
-            ovs_list_replace(&old.local_list, &in->local_list);
+    if (node->local) {
+        HMAP_FOR_EACH_WITH_HASH (l, node, hash_pointer(node, 0),
+                                 &ov->locals) {
+            if (l->endpoint == node) {
+                return l;
+            }
         }
-    } else if (!want->record) {
-        goto exit;
+        OVS_NOT_REACHED();
     }
-    if (!in) {
-        in = node->installed = xzalloc(sizeof *in);
-    }
-
-    bool changed = !old.record || !want->record
-                   || !endpoint_record_equals(old.record, want->record);
-    if (changed) {
-        overlay_tell_flows(ov, endpoint_flows, old.record, want->record);
-    }
-    if (old.port && (!want->port || strcmp(old.port, want->port))) {
-        svec_add(&ov->unserved, old.port);
-    }
-    if (want->port
-        && (changed || !nullable_string_is_equal(old.port, want->port))) {
-        svec_add(&ov->served, want->port);
-    }
-
-    in->record = want->record;
-    in->segment = want->segment;
-    in->link = want->link;
-    in->next = want->next;
-    in->loose = want->loose;
-    in->port = nullable_xstrdup(want->port);
-    if (in->record) {
-        hold_record(ov, in);
-    }
-    if (old.record) {
-        release_record(ov, &old);
-        free(old.record);
-        free(old.port);
-    }
-
-exit:
-    if (in && !in->record && !in->plugged) {
-        free(in);
-        node->installed = NULL;
-    }
-    inventory_release_endpoint(ov->inventory, node);
+    return NULL;
 }
 
-/* Counts the endpoint as plugged in 'ls' (or nowhere).  The first one makes
- * the segment live, the last one ends that. */
+static struct local *
+get_local(struct overlay *ov, struct endpoint_node *node)
+{
+    struct local *l = overlay_find_local(ov, node);
+
+    if (!l) {
+        l = xzalloc(sizeof *l);
+        l->endpoint = node;
+        hmap_insert(&ov->locals, &l->node, hash_pointer(node, 0));
+        node->local = true;
+    }
+    return l;
+}
+
+static void
+release_local(struct overlay *ov, struct endpoint_node *node, struct local *l)
+{
+    if (!l->plugged && !l->port) {
+        hmap_remove(&ov->locals, &l->node);
+        node->local = false;
+        free(l);
+    }
+}
+
 void
 overlay_set_plugged(struct overlay *ov, struct endpoint_node *node,
-            struct live_segment *ls)
+                    struct live_segment *ls)
 {
-    struct installed *in = node->installed;
-    struct live_segment *old = in ? in->plugged : NULL;
+    struct local *l = overlay_find_local(ov, node);
+    struct live_segment *old = l ? l->plugged : NULL;
 
     if (old == ls) {
         return;
     }
-    if (!in) {
-        in = node->installed = xzalloc(sizeof *in);
-    }
-    in->plugged = ls;
+    l = get_local(ov, node);
+    l->plugged = ls;
     if (ls && !ls->n_plugged++) {
         ov->counts.n_live_segments++;
         overlay_touch_endpoints_of(ov, ls->segment);
@@ -271,6 +207,125 @@ overlay_set_plugged(struct overlay *ov, struct endpoint_node *node,
         overlay_touch_endpoints_of(ov, old->segment);
         overlay_mark_segment_dirty(ov, old);
     }
+    release_local(ov, node, l);
+}
+
+/* Takes note of the port that the record leads to, if it is local. */
+static void
+apply_local(struct overlay *ov, struct endpoint_node *node,
+            const struct want *want)
+{
+    struct local *l = want->port ? get_local(ov, node)
+                                 : overlay_find_local(ov, node);
+
+    if (!l) {
+        return;
+    }
+
+    struct local old = *l;
+    if (old.port) {
+        ovs_list_remove(&l->local_list);
+        overlay_mark_segment_dirty(ov, old.segment);
+        ov->counts.n_local--;
+    }
+    l->port = nullable_xstrdup(want->port);
+    l->loose = want->loose;
+    if (l->port) {
+        l->segment = want->segment;
+        l->ofport = want->record->out;
+        ovs_list_push_back(&l->segment->locals, &l->local_list);
+        overlay_mark_segment_dirty(ov, l->segment);
+        ov->counts.n_local++;
+    }
+    if (l->loose) {
+        set_n_loose(ov, l->segment, 1);
+    }
+    if (old.loose) {
+        set_n_loose(ov, old.segment, -1);
+    }
+    free(old.port);
+    release_local(ov, node, l);
+}
+
+/* Records. */
+
+/* Takes note of what the record refers to. */
+static void
+hold_record(struct overlay *ov, const struct record_class *c)
+{
+    c->segment->n_records++;
+    ov->counts.n_installed++;
+    if (c->link) {
+        overlay_add_peer(ov, c->segment, c->link);
+    }
+    if (c->next) {
+        c->next->n_waiting++;
+    }
+}
+
+static void
+release_record(struct overlay *ov, const struct record_class *c)
+{
+    if (c->link) {
+        overlay_remove_peer(ov, c->segment, c->link);
+        overlay_unref_link(ov, c->link);
+    }
+    if (c->next) {
+        c->next->n_waiting--;
+        overlay_unref_link(ov, c->next);
+    }
+    ov->counts.n_installed--;
+    if (!--c->segment->n_records) {
+        overlay_mark_segment_dirty(ov, c->segment);
+    }
+}
+
+/* Which ports have their flows from now on, or have lost them?  'changed':
+ * are there other flows than before? */
+static void
+note_served(struct overlay *ov, const struct endpoint_node *node,
+            const struct want *want, bool changed)
+{
+    const struct local *l = overlay_find_local(ov, node);
+    const char *old = l ? l->port : NULL;
+
+    if (old && (!want->port || strcmp(old, want->port))) {
+        svec_add(&ov->unserved, old);
+    }
+    if (want->port
+        && (changed || !nullable_string_is_equal(old, want->port))) {
+        svec_add(&ov->served, want->port);
+    }
+}
+
+void
+overlay_apply(struct overlay *ov, struct endpoint_node *node,
+              const struct want *want)
+{
+    struct installed *old = node->installed;
+
+    if (old || want->record) {
+        struct endpoint_record *have = overlay_endpoint_record(node);
+        bool changed = !have || !want->record
+                       || !endpoint_record_equals(have, want->record);
+
+        if (changed) {
+            overlay_tell_flows(ov, endpoint_flows, have, want->record);
+        }
+        note_served(ov, node, want, changed);
+        node->installed = want->record ? overlay_pack_record(ov, want) : NULL;
+        if (node->installed) {
+            hold_record(ov, node->installed->class);
+        }
+        apply_local(ov, node, want);
+        if (old) {
+            release_record(ov, old->class);
+            overlay_free_record(ov, old);
+        }
+        free(have);
+        free(want->record);
+    }
+    inventory_release_endpoint(ov->inventory, node);
 }
 
 static bool
@@ -295,7 +350,7 @@ want_remote(struct overlay *ov, const struct endpoint_node *node,
 {
     const struct endpoint *e = node->endpoint;
     struct link *link = overlay_ref_link(ov, e->host, e->segment);
-    struct link *old = node->installed ? node->installed->link : NULL;
+    struct link *old = node->installed ? node->installed->class->link : NULL;
 
     if (can_wait(old, link, e->segment->object.vni)) {
         want->next = link;

@@ -4,8 +4,9 @@
 #define VTEPD_OVERLAY_PRIVATE_H 1
 
 /* What the parts of the overlay share: overlay.c (life, a run), -endpoints.c,
- * -segments.c, -links.c, -tunnels.c, -choose.c (encapsulation and addresses of
- * a tunnel), -complete.c (has a change arrived?), -report.c (conflicts). */
+ * -records.c (packed), -segments.c, -links.c, -tunnels.c, -choose.c
+ * (encapsulation and addresses of a tunnel), -complete.c (has a change
+ * arrived?), -report.c (conflicts). */
 
 #include "core/attachments.h"
 #include "core/conflicts.h"
@@ -40,6 +41,8 @@ struct overlay {
 
     struct endpoint_node **waiting; /* Touched, without a record yet. */
     size_t n_waiting, allocated_waiting;
+    struct hmap locals;         /* Contains struct locals. */
+    struct hmap record_classes; /* Contains struct record_classes. */
     struct hmap live_segments;  /* Contains struct live_segments. */
     struct ovs_list dirty_segments; /* Of them, by 'dirty_list'. */
 
@@ -65,7 +68,7 @@ struct live_segment {
     size_t n_plugged;           /* Plugged endpoints: live while not 0. */
     size_t n_loose;             /* Local VMs that may send from anything. */
     size_t n_records;           /* Endpoints with a record. */
-    struct ovs_list locals;     /* struct installeds, by 'local_list'. */
+    struct ovs_list locals;     /* struct locals, by 'local_list'. */
     struct hmap peers;          /* Contains struct segment_peers. */
     struct segment_record *record;  /* In the switch; NULL: none. */
 };
@@ -77,16 +80,43 @@ struct segment_peer {
     size_t n;                   /* Endpoints. */
 };
 
-/* What the overlay keeps of an endpoint. */
+/* What is installed for an endpoint: its record, packed by
+ * overlay-records.c. */
 struct installed {
-    struct live_segment *segment;   /* Of the record. */
-    struct live_segment *plugged;   /* Where it counts as plugged, or NULL. */
-    struct endpoint_record *record; /* In the switch; NULL: none. */
-    struct link *link;          /* The record's, if it is remote. */
+    struct record_class *class;
+    struct eth_addr mac;
+    uint16_t n_addresses;
+    uint16_t n_macs;
+    uint8_t data[];
+};
+
+/* What many records have in common. */
+struct record_class {
+    struct hmap_node node;      /* In overlay's 'record_classes'. */
+    size_t n;                   /* Records. */
+    struct live_segment *segment;
+    struct link *link;          /* NULL: not remote. */
     struct link *next;          /* Taken as soon as it has an ofport. */
-    char *port;                 /* Interface name, if it is local. */
+    uint64_t metadata;          /* This and the rest as in the record. */
+    uint32_t out;
+    enum endpoint_place place;
+    bool port_security;
+    bool guard_garp;
+    bool floods;
+};
+
+/* What the overlay keeps of an endpoint that is plugged in here. */
+struct local {
+    struct hmap_node node;      /* In overlay's 'locals', by endpoint. */
+    const struct endpoint_node *endpoint;
+    struct live_segment *plugged;   /* Where it counts as plugged, or NULL. */
+
+    /* Of the record, if that is local. */
+    char *port;                 /* Interface name, NULL: it is not. */
+    uint32_t ofport;
     bool loose;                 /* Counts in segment->n_loose. */
-    struct ovs_list local_list; /* In segment->locals, if it is local. */
+    struct live_segment *segment;
+    struct ovs_list local_list; /* In segment->locals. */
 };
 
 struct link {
@@ -156,6 +186,10 @@ struct want {
     bool loose;
 };
 
+/* The endpoint's local part, or NULL. */
+struct local *overlay_find_local(const struct overlay *,
+                                 const struct endpoint_node *);
+
 /* Makes the endpoint's record what is wanted; takes over want->record and the
  * counts on want's links.  May free 'node'. */
 void overlay_apply(struct overlay *, struct endpoint_node *node,
@@ -172,6 +206,15 @@ bool overlay_update_plugged(struct overlay *, struct endpoint_node *);
 
 /* Makes the endpoint's record what it should be.  May free 'node'. */
 void overlay_evaluate(struct overlay *, struct endpoint_node *node);
+
+/* overlay-records.c */
+
+/* Packs want->record. */
+struct installed *overlay_pack_record(struct overlay *, const struct want *);
+
+/* Returns the record, which the caller must free. */
+struct endpoint_record *overlay_unpack_record(const struct installed *);
+void overlay_free_record(struct overlay *, struct installed *);
 
 /* overlay-segments.c */
 

@@ -135,11 +135,11 @@ make_segment_record(const struct live_segment *ls)
     r->multicast = o->multicast == POLICY_REPLICATE;
     if (any) {
         const struct segment_peer *peer;
-        const struct installed *in;
+        const struct local *local;
         size_t i = 0;
 
-        LIST_FOR_EACH (in, local_list, &ls->locals) {
-            r->outs[i++] = in->record->out;
+        LIST_FOR_EACH (local, local_list, &ls->locals) {
+            r->outs[i++] = local->ofport;
         }
         qsort(r->outs, n_ports, sizeof r->outs[0], compare_outs);
         HMAP_FOR_EACH (peer, node, &ls->peers) {

@@ -35,6 +35,8 @@ overlay_create(struct inventory *inventory, const struct overlay_sink *sink)
     sset_init(&ov->dirty_ports);
     svec_init(&ov->served);
     svec_init(&ov->unserved);
+    hmap_init(&ov->locals);
+    hmap_init(&ov->record_classes);
     hmap_init(&ov->live_segments);
     ovs_list_init(&ov->dirty_segments);
     hmap_init(&ov->links);
@@ -126,7 +128,7 @@ run_touched_endpoints(struct overlay *ov)
 
     inventory_begin_touched_endpoints(ov->inventory);
     while ((node = inventory_next_touched_endpoint(ov->inventory))) {
-        if (node->installed && node->installed->record) {
+        if (node->installed) {
             overlay_evaluate(ov, node);
         } else if (overlay_update_plugged(ov, node)) {
             push_waiting(ov, node);
@@ -271,8 +273,11 @@ overlay_for_each_flow(const struct overlay *ov, flow_cb *cb, void *aux)
 
     const struct endpoint_node *node;
     HMAP_FOR_EACH (node, id_node, inventory_endpoint_nodes(ov->inventory)) {
-        if (node->installed && node->installed->record) {
-            endpoint_record_flows(node->installed->record, cb, aux);
+        struct endpoint_record *record = overlay_endpoint_record(node);
+
+        if (record) {
+            endpoint_record_flows(record, cb, aux);
+            free(record);
         }
     }
     const struct live_segment *ls;
@@ -289,10 +294,10 @@ overlay_for_each_flow(const struct overlay *ov, flow_cb *cb, void *aux)
     }
 }
 
-const struct endpoint_record *
+struct endpoint_record *
 overlay_endpoint_record(const struct endpoint_node *node)
 {
-    return node->installed ? node->installed->record : NULL;
+    return node->installed ? overlay_unpack_record(node->installed) : NULL;
 }
 
 bool
@@ -380,6 +385,8 @@ overlay_destroy(struct overlay *ov)
     }
     overlay_run_segments(ov);
     overlay_destroy_links(ov);
+    hmap_destroy(&ov->locals);
+    hmap_destroy(&ov->record_classes);
     hmap_destroy(&ov->live_segments);
     hmap_destroy(&ov->links);
     hmap_destroy(&ov->tunnels);

@@ -121,9 +121,9 @@ bool overlay_is_complete(const struct overlay *, enum object_kind,
 struct attachments *overlay_attachments(struct overlay *);
 struct conflicts *overlay_conflicts(struct overlay *);
 
-/* The record that is installed for an endpoint or NULL. */
-const struct endpoint_record *overlay_endpoint_record(
-    const struct endpoint_node *);
+/* Returns the record that is installed for an endpoint, which the caller must
+ * free, or NULL. */
+struct endpoint_record *overlay_endpoint_record(const struct endpoint_node *);
 
 /* A live segment's local endpoints and peers. */
 struct live_segment_info {

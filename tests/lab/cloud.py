@@ -138,6 +138,28 @@ class Cloud:
         """No page has more items than this."""
         self.request("PUT", "/control/page-size", n_items)
 
+    def watch_mode(self, **mode: object) -> None:
+        """How watches work from now on, those that are open apart from their
+        'heartbeat': see class WatchMode in cloud_api.py."""
+        self.request("PUT", "/control/watch", mode)
+
+    def say(self, text: str, **how: object) -> None:
+        """What all open watches say: see class Said in cloud_api.py."""
+        self.request("POST", "/control/watches", {"text": text, **how})
+
+    def watches(self) -> list[dict]:
+        """The requests for watches there were, oldest first."""
+        return self._watches()["asked"]
+
+    def n_watchers(self) -> int:
+        """How many watches are open now."""
+        return self._watches()["open"]
+
+    def _watches(self) -> dict:
+        answer = self.request("GET", "/control/watches")
+        assert isinstance(answer, dict)
+        return answer
+
     def requests(self) -> list[dict]:
         """The list requests there were, oldest first."""
         answer = self.request("GET", "/control/requests")
@@ -145,4 +167,5 @@ class Cloud:
         return answer
 
     def forget_requests(self) -> None:
+        """Those for watches too."""
         self.request("DELETE", "/control/requests")

@@ -8,6 +8,10 @@ Lists (what vtepd asks for):
 
     GET    /v1/inventory?host=HOST&limit=N[&cursor=C]
 
+What changes after a version, as it happens, a line an event (NDJSON):
+
+    GET    /v1/inventory?host=HOST&watch=1&since=VERSION
+
 Editing (for people and tests); every change makes a new version, and an
 object put without "revision" gets the next one:
 
@@ -24,6 +28,9 @@ Faults, for tests (see class Fault), and what has been asked for:
     DELETE /control/faults
     PUT    /control/page-size       N           no page has more items
     GET    /control/requests                    DELETE: forget them
+    GET    /control/watches                     the same for watches
+    POST   /control/watches         {...}       what open ones say: class Said
+    PUT    /control/watch           {...}       how it works: class WatchMode
 """
 
 from __future__ import annotations
@@ -32,6 +39,7 @@ import argparse
 import base64
 import contextlib
 import json
+import os
 import select
 import socket
 import socketserver
@@ -39,7 +47,9 @@ import ssl
 import sys
 import threading
 import time
-from collections import OrderedDict
+import zlib
+from collections import OrderedDict, deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, replace
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -48,6 +58,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 KINDS = ("host", "segment", "router", "endpoint")
 DEFAULT_LIMIT, MAX_LIMIT = 500, 5000
 SNAPSHOTS_KEPT = 16
+CHANGES_KEPT = 10000
 
 
 class ApiError(Exception):
@@ -59,9 +70,17 @@ class ApiError(Exception):
         self.detail = detail
 
 
+def from_json(cls: type, value: object) -> object:
+    known = {f.name for f in fields(cls)}
+    if not isinstance(value, dict) or not set(value) <= known:
+        raise ApiError(400, f"this has members of {sorted(known)}")
+    return cls(**value)
+
+
 @dataclass
 class Fault:
-    """How a list request is answered instead of properly.
+    """How a list request is answered instead of properly, or with 'watch' a
+    request for a watch.
 
     With 'pass_through' the proper page is made first, and 'headers',
     'truncate' and 'delay' apply to it."""
@@ -80,18 +99,49 @@ class Fault:
     after_page: int = 0         # Applies to requests with a cursor only, if 1.
     pass_through: bool = False
     raw: bool = False           # The body is all: no status line, no headers.
+    watch: bool = False
 
     @classmethod
     def from_json(cls, value: object) -> Fault:
-        known = {f.name for f in fields(cls)}
-        if not isinstance(value, dict) or not set(value) <= known:
-            raise ApiError(400, f"a fault has members of {sorted(known)}")
-        return cls(**value)
+        return from_json(cls, value)
 
     def content(self) -> bytes:
         once = (self.body.encode() if self.body_base64 is None
                 else base64.b64decode(self.body_base64))
         return once * self.repeat
+
+
+@dataclass
+class WatchMode:
+    """How watches work; what is not given is as by default."""
+
+    enabled: bool = True        # Else 501.
+    heartbeat: float = 10       # Seconds from bookmark to bookmark.
+    gzip: bool = False          # Compress.
+    forget: bool = False        # Earlier versions are too old from now on.
+
+
+@dataclass
+class Said:
+    """What all watches that are open say once, whatever it is."""
+
+    text: str = ""
+    repeat: int = 1
+    close: bool = False         # And then end.
+
+
+class Watcher:
+    """One open watch: what its own thread is to know."""
+
+    def __init__(self) -> None:
+        self.wake = os.eventfd(0)       # Readable: something has changed.
+        self.said: deque[Said] = deque()
+
+    def notify(self) -> None:
+        os.eventfd_write(self.wake, 1)
+
+    def close(self) -> None:
+        os.close(self.wake)
 
 
 class Store:
@@ -103,12 +153,19 @@ class Store:
         self.objects: dict[tuple[str, str], dict] = {}
         self._last_revision: dict[tuple[str, str], int] = {}
         self._snapshots: OrderedDict[int, list[dict]] = OrderedDict()
+        # Events of the versions after 'oldest', and who waits for them.
+        self._changes: deque[tuple[int, list[dict]]] = deque()
+        self._oldest = self.version
+        self.watchers: set[Watcher] = set()
 
     def put(self, objects: list[dict], replace_all: bool = False) -> None:
         """Puts all objects, or none when one cannot be identified."""
         with self.lock:
             keys = [self._key(obj) for obj in objects]
+            events = []
             if replace_all:
+                events += [self._remove(key)
+                           for key in set(self.objects) - set(keys)]
                 self.objects.clear()
             for key, obj in zip(keys, objects):
                 if "revision" not in obj:
@@ -117,7 +174,8 @@ class Store:
                 if isinstance(obj["revision"], int):
                     self._last_revision[key] = obj["revision"]
                 self.objects[key] = obj
-            self.version += 1
+                events.append({"type": "put", "object": obj})
+            self._changed(events)
 
     def patch(self, key: tuple[str, str], members: dict) -> dict:
         with self.lock:
@@ -131,9 +189,40 @@ class Store:
     def delete(self, key: tuple[str, str]) -> None:
         with self.lock:
             self.get(key)
-            del self.objects[key]
-            self._last_revision[key] = self._last_revision.get(key, 0) + 1
-            self.version += 1
+            self._changed([self._remove(key)])
+
+    def _remove(self, key: tuple[str, str]) -> dict:
+        """Removes an object; returns the event."""
+        del self.objects[key]
+        revision = self._last_revision.get(key, 0) + 1
+        self._last_revision[key] = revision
+        return {"type": "delete", "object": {"kind": key[0], "id": key[1],
+                                             "revision": revision}}
+
+    def _changed(self, events: list[dict]) -> None:
+        self.version += 1
+        self._changes.append((self.version, events))
+        if len(self._changes) > CHANGES_KEPT:
+            self._oldest = self._changes.popleft()[0]
+        for watcher in self.watchers:
+            watcher.notify()
+
+    def forget_changes(self) -> None:
+        with self.lock:
+            self._changes.clear()
+            self._oldest = self.version
+
+    def changes(self, since: int) -> tuple[int, list[dict]]:
+        """The version now, and what has happened since that one."""
+        with self.lock:
+            if not self._oldest <= since <= self.version:
+                raise ApiError(410, f"{since} is too old")
+            events: list[dict] = []
+            for version, some in reversed(self._changes):
+                if version <= since:
+                    break
+                events[:0] = some
+            return self.version, events
 
     def get(self, key: tuple[str, str]) -> dict:
         with self.lock:
@@ -197,6 +286,8 @@ class Api(socketserver.ThreadingMixIn, socketserver.TCPServer):
         self.page_size = MAX_LIMIT
         self.faults: list[Fault] = []
         self.requests: list[dict] = []
+        self.watches: list[dict] = []
+        self.watch_mode = WatchMode()
 
     def finish_request(self, request, client_address) -> None:
         # In the connection's own thread: a slow handshake holds up nobody.
@@ -211,14 +302,36 @@ class Api(socketserver.ThreadingMixIn, socketserver.TCPServer):
         with contextlib.suppress(ConnectionError, ssl.SSLError):
             super().finish_request(request, client_address)
 
-    def log(self, entry: dict) -> None:
+    def log(self, entry: dict, is_watch: bool = False) -> None:
         with self.store.lock:
-            self.requests.append({"time": time.time(), **entry})
-            del self.requests[:-10000]
+            log = self.watches if is_watch else self.requests
+            log.append({"time": time.time(), **entry})
+            del log[:-10000]
 
-    def next_fault(self, is_first_page: bool) -> Fault | None:
+    @contextlib.contextmanager
+    def watcher(self) -> Iterator[Watcher]:
+        made = Watcher()
+        with self.store.lock:
+            self.store.watchers.add(made)
+        try:
+            yield made
+        finally:
+            with self.store.lock:
+                self.store.watchers.remove(made)
+            made.close()
+
+    def say(self, said: Said) -> None:
+        with self.store.lock:
+            for watcher in self.store.watchers:
+                watcher.said.append(said)
+                watcher.notify()
+
+    def next_fault(self, is_first_page: bool, is_watch: bool = False
+                   ) -> Fault | None:
         with self.store.lock:
             for fault in self.faults:
+                if fault.watch != is_watch:
+                    continue
                 if is_first_page and fault.after_page:
                     continue
                 if fault.count > 0:
@@ -247,7 +360,11 @@ class Handler(BaseHTTPRequestHandler):
         try:
             body = self._body()
             if parts == ["v1", "inventory"] and self.command == "GET":
-                self._inventory(parse_qs(url.query))
+                query = parse_qs(url.query)
+                if "watch" in query:
+                    self._watch(query)
+                else:
+                    self._inventory(query)
             elif parts[:2] == ["v1", "objects"]:
                 self._objects(parts[2:], body)
             elif parts[0] == "control":
@@ -292,11 +409,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _list(self, query: dict[str, list[str]], cursor: str | None,
               fault: Fault | None) -> int:
-        token = self.server.token
-        if token and self.headers.get("Authorization") != f"Bearer {token}":
-            raise ApiError(401, "the bearer token is missing or wrong")
-        if "watch" in query:
-            raise ApiError(501, "there is no watch here")
+        self._check_token()
         if not query.get("host"):
             raise ApiError(400, "'host' is missing")
         try:
@@ -316,6 +429,42 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self._answer(200, page, headers)
         return 200
+
+    def _check_token(self) -> None:
+        token = self.server.token
+        if token and self.headers.get("Authorization") != f"Bearer {token}":
+            raise ApiError(401, "the bearer token is missing or wrong")
+
+    # Watches.
+
+    def _watch(self, query: dict[str, list[str]]) -> None:
+        fault = self.server.next_fault(True, is_watch=True)
+        entry = {"path": self.path, "since": query.get("since", [""])[0],
+                 "fault": bool(fault), "status": 200}
+        try:
+            if fault:
+                entry["status"] = fault.status
+                self._log_watch(entry)
+                time.sleep(fault.delay)
+                self._send_fault(fault, fault.content())
+                return
+            self._check_token()
+            if not self.server.watch_mode.enabled:
+                raise ApiError(501, "there is no watch here")
+            since = int(entry["since"])
+            self.server.store.changes(since)    # Or 410.
+        except ApiError as error:
+            entry["status"] = error.status
+            self._log_watch(entry)
+            raise
+        except ValueError:
+            raise ApiError(400, "'since' is no version of ours")
+        with self.server.watcher() as watcher:
+            self._log_watch(entry)
+            Stream(self, watcher, since).serve()
+
+    def _log_watch(self, entry: dict) -> None:
+        self.server.log(entry, is_watch=True)
 
     def _send_fault(self, fault: Fault, body: bytes) -> None:
         self.close_connection = True
@@ -401,9 +550,21 @@ class Handler(BaseHTTPRequestHandler):
                 server.page_size = body
             elif what == ("DELETE", "requests"):
                 server.requests.clear()
-            elif what != ("GET", "requests"):
+                server.watches.clear()
+            elif what == ("POST", "watches"):
+                server.say(from_json(Said, body))
+            elif what == ("PUT", "watch"):
+                server.watch_mode = from_json(WatchMode, body)
+                if server.watch_mode.forget:
+                    server.store.forget_changes()
+            elif what not in (("GET", "requests"), ("GET", "watches")):
                 raise ApiError(404, "not a control route")
-            answer = list(server.requests) if self.command == "GET" else None
+            answer: object = None
+            if what == ("GET", "requests"):
+                answer = list(server.requests)
+            elif what == ("GET", "watches"):
+                answer = {"open": len(server.store.watchers),
+                          "asked": list(server.watches)}
         self._answer(204 if answer is None else 200, answer)
 
     def _answer(self, status: int, value: object,
@@ -422,6 +583,79 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         pass        # The record of requests has it.
+
+
+class Stream:
+    """The body of a watch, in chunks, until either side ends it."""
+
+    def __init__(self, handler: Handler, watcher: Watcher, since: int):
+        self.handler = handler
+        self.watcher = watcher
+        self.version = since
+        self.mode = handler.server.watch_mode
+        # Each line can be unpacked as soon as it has come.
+        self.packer = (zlib.compressobj(wbits=31) if self.mode.gzip else None)
+
+    def serve(self) -> None:
+        handler = self.handler
+        handler.close_connection = True
+        handler.send_response(200)
+        handler.send_header("Content-Type", "application/x-ndjson")
+        handler.send_header("Transfer-Encoding", "chunked")
+        if self.packer:
+            handler.send_header("Content-Encoding", "gzip")
+        handler.end_headers()
+        with contextlib.suppress(ConnectionError):
+            while self._send_changes():
+                self._line({"type": "version", "version": str(self.version)})
+                if not self._wait(time.monotonic()
+                                  + handler.server.watch_mode.heartbeat):
+                    break
+            handler.wfile.write(b"0\r\n\r\n")
+
+    def _wait(self, until: float) -> bool:
+        """Sends what happens.  True when it is time for a bookmark."""
+        connection, wake = self.handler.connection, self.watcher.wake
+        while (left := until - time.monotonic()) > 0:
+            ready, _, _ = select.select([connection, wake], [], [], left)
+            if connection in ready:
+                return False        # The client has gone.
+            if wake in ready:
+                os.eventfd_read(wake)
+                if not (self._send_changes() and self._send_said()):
+                    return False
+        return True
+
+    def _send_changes(self) -> bool:
+        try:
+            self.version, events = self.handler.server.store.changes(
+                self.version)
+        except ApiError:
+            self._line({"type": "gone"})
+            return False
+        for event in events:
+            self._line(event)
+        return True
+
+    def _send_said(self) -> bool:
+        while self.watcher.said:
+            said = self.watcher.said.popleft()
+            for _ in range(said.repeat):
+                self._send(said.text.encode())
+            if said.close:
+                return False
+        return True
+
+    def _line(self, event: dict) -> None:
+        self._send(json.dumps(event).encode() + b"\n")
+
+    def _send(self, data: bytes) -> None:
+        if self.packer:
+            data = (self.packer.compress(data)
+                    + self.packer.flush(zlib.Z_SYNC_FLUSH))
+        if data:
+            self.handler.wfile.write(b"%x\r\n%b\r\n" % (len(data), data))
+            self.handler.wfile.flush()
 
 
 def main() -> int:

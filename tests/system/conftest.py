@@ -39,7 +39,7 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
 @pytest.fixture
 def scene(lab: Lab, request: pytest.FixtureRequest) -> Iterator[Scene]:
     """Hosts in the inventory, no segments, no VMs; tidied up afterwards."""
-    made = Scene(lab)
+    made = Scene(lab, getattr(request.module, "WATCHED", True))
     request.node.lab = lab
     made.begin()
     yield made

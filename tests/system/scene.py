@@ -26,8 +26,12 @@ ANCHOR = [cloud.host("far-away", "203.0.113.1", "vxlan"),
 
 
 class Scene:
-    def __init__(self, lab: Lab):
+    """Without 'watched' the cloud has no watch: what changes comes with a
+    list, for tests that are about lists."""
+
+    def __init__(self, lab: Lab, watched: bool = True):
         self.lab = lab
+        self.watched = watched
         self.cloud = lab.cloud
         self.hv = lab.hypervisors
         self.agents = lab.agents
@@ -36,6 +40,9 @@ class Scene:
 
     def begin(self) -> None:
         self.cloud.clear_faults()
+        self.cloud.watch_mode(enabled=self.watched)
+        if not self.watched:
+            self.cloud.say("", close=True)
         self.cloud.replace(*ANCHOR, *self.lab.host_objects())
         self.lab.resync()
 

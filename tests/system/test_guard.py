@@ -8,6 +8,7 @@ from lab.vm import Vm
 from scene import Scene
 
 HYPERVISORS = 2
+WATCHED = False
 GUARDED = {"max_delete": "20", "hold": "3600"}
 
 

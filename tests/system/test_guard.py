@@ -8,7 +8,7 @@ from lab.vm import Vm
 from scene import Scene
 
 HYPERVISORS = 2
-WATCHED = False
+WATCHED = False         # Deletions by events are not held.
 GUARDED = {"max_delete": "20", "hold": "3600"}
 
 

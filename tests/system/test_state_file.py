@@ -16,6 +16,7 @@ from lab.processes import wait_until
 from scene import Scene
 
 HYPERVISORS = 2
+WATCHED = False         # Deletions by events are not held.
 SETTINGS = {"hold": "3600"}     # Deletions stay held.
 
 

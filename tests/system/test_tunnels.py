@@ -42,7 +42,9 @@ def test_r01_removed_host(scene: Scene) -> None:
 
 
 def test_r02_host_comes_back_under_a_new_id(scene: Scene) -> None:
-    """One port, re-tagged: the very same row."""
+    """One port, re-tagged: the very same row.  The watch tells of the old id's
+    end before it tells of the new one."""
+    scene.settings(linger="10")
     scene.pair()
     scene.cloud.put(cloud.host("old", "192.0.2.77"))
     scene.remote("x", "blue", "old")

@@ -210,8 +210,8 @@ assert_watch(enum watch_state state)
 
 #define PUT(ID) "{\"type\":\"put\",\"object\":{\"kind\":\"host\"," \
                 "\"id\":\"" ID "\",\"tunnels\":[]}}\n"
-#define BAD "{\"type\":\"put\",\"object\":{\"kind\":\"host\"," \
-            "\"id\":\"hv9\",\"tunnels\":5}}\n"
+#define BAD(ID) "{\"type\":\"put\",\"object\":{\"kind\":\"host\"," \
+                "\"id\":\"" ID "\",\"tunnels\":5}}\n"
 #define THIN "{\"type\":\"put\",\"object\":{\"kind\":\"host\"," \
              "\"id\":\"hv5\"}}\n"
 #define BOOKMARK(V) "{\"type\":\"version\",\"version\":\"" V "\"}\n"
@@ -406,20 +406,22 @@ test_stream_ends_while_lists_fail(void **state OVS_UNUSED)
     destroy();
 }
 
-/* An object that is refused leads to a list, once. */
+/* An object that is refused leads to a list, but neither it nor another leads
+ * to one again within a minute. */
 static void
 test_refused_object(void **state OVS_UNUSED)
 {
     struct raw_connection *c = create_watching(300);
 
     for (int i = 0; i < 100; i++) {
-        raw_send(c, BAD);
+        raw_send(c, BAD("hv8"));
     }
     answer(wait_request(LIST), LIST8);
     wait_told("begin, hv1, end 8");
 
     for (int i = 0; i < 100; i++) {
-        raw_send(c, BAD);
+        raw_send(c, BAD("hv8"));
+        raw_send(c, BAD("hv9"));
     }
     raw_send(c, PUT("hv3"));
     wait_told("put hv3");

@@ -10,6 +10,6 @@
   ovsdb.py       when tunnel ports have their OpenFlow port numbers
   inventory.py   made-up inventories
   static_api.py  a server of lists that costs next to nothing itself
-  install.py, listing.py, restart.py, tunnels.py, idle.py, memory.py
-                 the measures
+  install.py, events.py, listing.py, restart.py, tunnels.py, idle.py,
+  memory.py      the measures
 """

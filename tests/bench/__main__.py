@@ -16,7 +16,7 @@ from pathlib import Path
 
 from lab.agent import program
 
-from . import idle, install, listing, memory, restart, tunnels
+from . import events, idle, install, listing, memory, restart, tunnels
 from .figures import Figure, Table
 from .inventory import Shape
 
@@ -27,6 +27,14 @@ MEASURES: list[Measure] = [
     ("install", False, lambda n: install.measure(Shape(200, 1000), n)),
     ("install", False, lambda n: install.measure(Shape(200, 10_000), n)),
     ("install", True, lambda n: install.measure(Shape(200, 100_000), n)),
+    ("events", False, lambda n: events.measure(100, n)),
+    ("events", False, lambda n: events.measure(10_000, n)),
+    ("events", True, lambda n: events.measure(100_000, n)),
+    ("new-peer", False, lambda n: events.measure_new_peer(0, n)),
+    ("new-peer", False, lambda n: events.measure_new_peer(500, n)),
+    ("burst", False, lambda n: events.measure_burst(10_000, n)),
+    ("burst", True, lambda n: events.measure_burst(100_000, n)),
+    ("growth", True, lambda n: events.measure_growth(10_000)),
     ("memory", False, lambda n: memory.measure(Shape(200, 100_000))),
     ("memory", True, lambda n: memory.measure(
         Shape(200, 10_000, 1_000_000))),

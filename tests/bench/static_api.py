@@ -4,17 +4,20 @@ bytes.  The lab's API, which edits and renders, takes more time for a list of
 100,000 endpoints than vtepd does.
 
 A process of its own, so that it does not compete with the measuring one for
-Python's lock."""
+Python's lock.  Watch streams it hands over: the connection itself goes to the
+measuring process, which writes the events into it."""
 
 from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import os
+import socket
 import socketserver
-import time
 import urllib.request
 from http.server import BaseHTTPRequestHandler
 from multiprocessing.connection import Connection
+from multiprocessing.reduction import recv_handle, send_handle
 from urllib.parse import parse_qs, urlsplit
 
 from . import inventory
@@ -42,12 +45,19 @@ class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
     allow_reuse_address = True
     request_queue_size = 128
 
-    def __init__(self, pages: Pages):
+    def __init__(self, pages: Pages, pipe: Connection):
         super().__init__(("127.0.0.1", 0), Handler)
         self.pages = pages
+        self.pipe = pipe
+        self.handed_over: set[socket.socket] = set()
         self.version = 1
         self.n_bytes = 0        # Of pages, sent so far.
-        self.last_page = 0.0    # When the last page of a list was sent.
+
+    def shutdown_request(self, request) -> None:
+        if request in self.handed_over:
+            self.close_request(request)
+        else:
+            super().shutdown_request(request)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -68,7 +78,7 @@ class Handler(BaseHTTPRequestHandler):
         if url.path != "/v1/inventory":
             self._answer(404)
         elif "watch" in query:
-            self._answer(501)
+            self._hand_over()
         elif int(query["limit"]) < server.pages.limit:
             self._answer(400)
         else:
@@ -82,9 +92,17 @@ class Handler(BaseHTTPRequestHandler):
             return
         body = server.pages.page(server.version, i)
         server.n_bytes += len(body)
-        if i + 1 == len(server.pages.chunks):
-            server.last_page = time.monotonic()
         self._answer(200, body, etag)
+
+    def _hand_over(self) -> None:
+        """The answer goes on until the connection ends."""
+        self.send_response_only(200)
+        self.send_header("Content-Type", "application/x-ndjson")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.flush()
+        self.server.handed_over.add(self.connection)
+        send_handle(self.server.pipe, self.connection.fileno(), os.getppid())
 
     def do_POST(self) -> None:
         """For the measures: one version more, though nothing changes."""
@@ -106,7 +124,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def _serve(shape: inventory.Shape, pipe: Connection) -> None:
-    server = Server(Pages(shape, LIMIT))
+    server = Server(Pages(shape, LIMIT), pipe)
     pipe.send(server.server_address[1])
     with contextlib.suppress(KeyboardInterrupt):
         server.serve_forever()
@@ -118,14 +136,15 @@ class StaticApi:
     def __init__(self, shape: inventory.Shape):
         self.shape = shape
         self._process: multiprocessing.Process | None = None
+        self._pipe: Connection | None = None
         self.url = ""
 
     def __enter__(self) -> StaticApi:
-        mine, theirs = multiprocessing.Pipe()
+        self._pipe, theirs = multiprocessing.Pipe()
         self._process = multiprocessing.Process(
             target=_serve, args=(self.shape, theirs), daemon=True)
         self._process.start()
-        self.url = f"http://127.0.0.1:{mine.recv()}"
+        self.url = f"http://127.0.0.1:{self._pipe.recv()}"
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -136,3 +155,11 @@ class StaticApi:
     def new_version(self) -> None:
         with urllib.request.urlopen(f"{self.url}/version", data=b""):
             pass
+
+    def watch(self) -> socket.socket:
+        """The watch stream of a vtepd that has been started, as soon as it
+        has asked for it."""
+        assert self._pipe
+        stream = socket.socket(fileno=recv_handle(self._pipe))
+        stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return stream

@@ -75,23 +75,21 @@ hash_actions(const struct ofpact *actions, size_t len)
 }
 
 /* Decoding adds to some matches that the packet is an Ethernet frame, which
- * all of ours are: to compare, add it to all.  To delete a flow, its match
- * must remain as it was dumped. */
-static struct match
-normalized(const struct match *match)
+ * all of ours are: to compare, add it to all.  Compressed, because hashing and
+ * comparing then takes in only what is matched. */
+static void
+normalize(struct minimatch *dst, const struct match *src)
 {
-    struct match copy = *match;
+    struct match m = *src;
 
-    match_set_default_packet_type(&copy);
-    return copy;
+    match_set_default_packet_type(&m);
+    minimatch_init(dst, &m);
 }
 
 static uint32_t
-hash_flow(uint8_t table, uint16_t priority, const struct match *match)
+hash_flow(uint8_t table, uint16_t priority, const struct minimatch *match)
 {
-    struct match m = normalized(match);
-
-    return match_hash(&m, table << 16 | priority);
+    return minimatch_hash(match, table << 16 | priority);
 }
 
 bool
@@ -115,9 +113,10 @@ installed_flows_read_flows(struct installed_flows *in, struct ofpbuf *reply)
         f->cookie = ntohll(fs.cookie);
         f->actions_hash = hash_actions(fs.ofpacts, fs.ofpacts_len);
         f->actions_len = fs.ofpacts_len;
-        minimatch_init(&f->match, &fs.match);
+        f->any_packet_type = !fs.match.wc.masks.packet_type;
+        normalize(&f->match, &fs.match);
         hmap_insert(&in->flows, &f->node,
-                    hash_flow(fs.table_id, fs.priority, &fs.match));
+                    hash_flow(f->table, f->priority, &f->match));
     }
     ofpbuf_uninit(&actions);
     return error == EOF;
@@ -166,37 +165,43 @@ installed_flows_read_groups(struct installed_flows *in, struct ofpbuf *reply,
     }
 }
 
+static struct installed_flow *
+find_flow(const struct installed_flows *in, const struct flow_entry *e)
+{
+    struct installed_flow *f;
+    struct minimatch match;
+
+    if (hmap_is_empty(&in->flows)) {
+        return NULL;
+    }
+    normalize(&match, &e->match);
+    HMAP_FOR_EACH_WITH_HASH (f, node,
+                             hash_flow(e->table, e->priority, &match),
+                             &in->flows) {
+        if (f->table == e->table && f->priority == e->priority
+            && minimatch_equal(&f->match, &match)) {
+            break;
+        }
+    }
+    minimatch_destroy(&match);
+    return f;
+}
+
 bool
 installed_flows_take_flow(struct installed_flows *in,
                           const struct flow_entry *e)
 {
-    if (hmap_is_empty(&in->flows)) {
+    struct installed_flow *f = find_flow(in, e);
+
+    if (!f) {
         return false;
     }
-
-    struct match wanted = normalized(&e->match);
-    uint32_t hash = hash_flow(e->table, e->priority, &e->match);
-    struct installed_flow *f;
-
-    HMAP_FOR_EACH_WITH_HASH (f, node, hash, &in->flows) {
-        struct match match;
-
-        if (f->table != e->table || f->priority != e->priority) {
-            continue;
-        }
-        minimatch_expand(&f->match, &match);
-        match = normalized(&match);
-        if (match_equal(&match, &wanted)) {
-            bool same = f->cookie == e->cookie
-                        && f->actions_len == e->actions.size
-                        && f->actions_hash == hash_actions(e->actions.data,
-                                                           e->actions.size);
-
-            free_flow(in, f);
-            return same;
-        }
-    }
-    return false;
+    bool same = f->cookie == e->cookie
+                && f->actions_len == e->actions.size
+                && f->actions_hash == hash_actions(e->actions.data,
+                                                   e->actions.size);
+    free_flow(in, f);
+    return same;
 }
 
 bool
@@ -224,5 +229,9 @@ installed_flow_get(const struct installed_flow *f, struct flow_entry *e)
     e->priority = f->priority;
     e->cookie = f->cookie;
     minimatch_expand(&f->match, &e->match);
+    if (f->any_packet_type) {
+        /* To delete a flow its match must be as it was. */
+        e->match.flow.packet_type = e->match.wc.masks.packet_type = 0;
+    }
     ofpbuf_use_const(&e->actions, NULL, 0);
 }

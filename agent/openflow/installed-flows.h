@@ -22,7 +22,8 @@ struct installed_flow {
     uint64_t cookie;
     uint32_t actions_hash;
     size_t actions_len;
-    struct minimatch match;
+    struct minimatch match;     /* Matches Ethernet frames only... */
+    bool any_packet_type;       /* ...though the switch did not say so. */
 };
 
 struct installed_group {

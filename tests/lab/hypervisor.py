@@ -14,6 +14,7 @@ import json
 import os
 import re
 import signal
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,6 +35,16 @@ def underlay_addresses(number: int) -> list[str]:
 
 def underlay_mac(number: int) -> str:
     return f"02:aa:00:00:00:{number:02x}"
+
+
+def accepts(path: Path) -> bool:
+    """Does anyone listen on this Unix socket?"""
+    with socket.socket(socket.AF_UNIX) as sock:
+        try:
+            sock.connect(str(path))
+        except (FileNotFoundError, ConnectionRefusedError):
+            return False
+    return True
 
 
 class Hypervisor:
@@ -79,11 +90,13 @@ class Hypervisor:
         self.start_switch()
 
     def start_database(self) -> None:
-        (self.folder / "db.sock").unlink(missing_ok=True)
+        path = self.folder / "db.sock"
+        path.unlink(missing_ok=True)
         self._database = self._daemon(
             "ovsdb-server", str(self.folder / "conf.db"),
-            f"--remote=punix:{self.folder}/db.sock")
-        self._database.wait_ready((self.folder / "db.sock").exists)
+            f"--remote=punix:{path}")
+        # The socket is there a moment before anyone listens.
+        self._database.wait_ready(lambda: accepts(path))
 
     def start_switch(self) -> None:
         """Starts ovs-vswitchd and gives br-phy its addresses.  Whether these
@@ -102,9 +115,9 @@ class Hypervisor:
             f"net/ipv6/conf/{UNDERLAY_BRIDGE}/disable_ipv6", "0")
         self.namespace.ip(f"link set {UNDERLAY_BRIDGE} up",
                           *map(self._set_address, self.addresses))
-        self._know_neighbours()
+        self.know_neighbours()
 
-    def _know_neighbours(self) -> None:
+    def know_neighbours(self) -> None:
         """Tells the switch its peers' MACs.  It could ask; but it asks only
         when it makes a datapath flow, and where one answer gets lost, all is
         lost as long as the traffic keeps that flow alive."""
@@ -112,6 +125,10 @@ class Hypervisor:
             for address in underlay_addresses(number):
                 self.appctl("ovs-vswitchd", "tnl/neigh/set", UNDERLAY_BRIDGE,
                             address, underlay_mac(number))
+
+    def forget_neighbours(self) -> None:
+        """The switch no longer knows any MAC of the underlay."""
+        self.appctl("ovs-vswitchd", "tnl/neigh/flush")
 
     def _daemon(self, program: str, *arguments: str) -> Daemon:
         return self.namespace.daemon(

@@ -177,6 +177,7 @@ def certificate(folder: Path, address: str) -> tuple[Path, Path]:
     return cert, key
 
 
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1_1")
 def test_tls(scene: Scene, tmp_path: Path) -> None:
     """Both the certificate and the signature count, and another certificate
     is used as soon as its files are there."""

@@ -59,6 +59,15 @@ def test_thin_event_leads_to_a_list(scene: Scene) -> None:
     assert not [line for line in scene.hv["hv1"].flows() if e1["mac"] in line]
 
 
+def test_thin_event_about_nothing_new(scene: Scene) -> None:
+    """The list says what is known already: then the switch has it."""
+    scene.pair()
+    hook = scene.agents["hv1"].webhook
+    for name in ("a", "b", "nobody"):
+        answer = hook.put({"kind": "endpoint", "id": name})
+        assert answer.status == 204, answer
+
+
 def test_thousand_thin_events_cause_two_lists(scene: Scene) -> None:
     """In requests and in batches, within a second."""
     scene.pair()
@@ -72,6 +81,8 @@ def test_thousand_thin_events_cause_two_lists(scene: Scene) -> None:
         events = batch(*(("put", obj) for obj in thin[start:start + 99]))
         assert agent.webhook.post(events, BATCH).status == 202
     took = time.monotonic() - begun
+    # This one is after them all; whatever was to be listed was, then.
+    scene.cloud.put(endpoint("e0", number=1))
     assert agent.webhook.put(thin[0]).status == 204
     # One list at once, one for those that came later; had the machine been
     # slow, one more a second.

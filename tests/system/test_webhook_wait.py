@@ -67,14 +67,33 @@ def test_next_packet_to_new_endpoint(scene: Scene, tried_before: bool
 def test_next_packet_to_new_peer(scene: Scene, tried_before: bool) -> None:
     """The tunnel comes with the endpoint, on both ends."""
     a, c = lonely_pair(scene)
-
-    def no_tunnels() -> None:
-        for name in ("hv1", "hv2"):
-            wait_until(scene.hv[name].tunnels, f"{name} has no tunnel",
-                       until=lambda rows: not rows)
-
     assert count_passed(scene, a, c, ROUNDS, tried_before,
-                        no_tunnels) == ROUNDS
+                        lambda: no_tunnels(scene)) == ROUNDS
+
+
+def test_next_packet_to_peer_unknown_on_the_underlay(scene: Scene) -> None:
+    """Its MAC is not known on the underlay either: Open vSwitch would ask for
+    it when there is a packet to send, and drop that one."""
+    a, c = lonely_pair(scene)
+
+    def nothing_known() -> None:
+        no_tunnels(scene)
+        for name in ("hv1", "hv2"):
+            scene.hv[name].forget_neighbours()
+
+    try:
+        assert count_passed(scene, a, c, ROUNDS, False,
+                            nothing_known) == ROUNDS
+    finally:
+        for name in ("hv1", "hv2"):
+            scene.hv[name].know_neighbours()
+
+
+def no_tunnels(scene: Scene) -> None:
+    """Waits until neither end has a tunnel."""
+    for name in ("hv1", "hv2"):
+        wait_until(scene.hv[name].tunnels, f"{name} has no tunnel",
+                   until=lambda rows: not rows)
 
 
 def lonely_pair(scene: Scene) -> tuple[Vm, Vm]:

@@ -62,7 +62,7 @@ $(OVS_LIB): packaging/build-libopenvswitch $(wildcard $(OVS_TARBALL)) \
 	    PYTHON=$(PYTHON) packaging/build-libopenvswitch $(OVS_TARBALL) $(OVS)
 
 # Install what is missing; with SKIP_PACKAGES=1 it is taken on trust.
-.PHONY: packages-build packages-check packages-bench packages-lab
+.PHONY: packages-build packages-check packages-bench packages-lab packages-npm
 packages-build:
 	@$(install-packages) build
 packages-check: | packages-build
@@ -73,6 +73,8 @@ packages-lab:
 	@test "$$(id -u)" -eq 0 || { echo "The system tests and the demo make" \
 	    "network namespaces: run make as root." >&2; exit 1; }
 	@$(install-packages) build check lab
+packages-npm: | packages-lab
+	@command -v npm >/dev/null || $(install-packages) npm
 install-packages = $(if $(SKIP_PACKAGES),:,packaging/install-packages)
 
 # ## Tests
@@ -97,10 +99,26 @@ check-unit: unit-tests
 check-schema: packages-check $(VERDICT)
 	@VERDICT=$(abspath $(VERDICT)) $(PYTHON) -m pytest tests/schema
 
-check-system: packages-lab
-	@$(MAKE) --no-print-directory $(jobs) all
+check-system: packages-lab packages-npm
+	@$(MAKE) --no-print-directory $(jobs) all $(SDK)/installed
 	@VTEPD=$(abspath $(BUILD)/vtepd) $(PYTHON) -m pytest tests/system \
 	    $(PYTEST_ARGS)
+
+# The SDKs that the system tests send webhooks with, in the versions of the
+# lock file.  They are used in the tests only, and never become part of vtepd.
+SDK := build/sdk
+SDK_FILES := $(addprefix tests/system/sdk/,package.json package-lock.json)
+
+$(SDK)/installed: $(SDK_FILES)
+	@command -v npm >/dev/null || { echo "The system tests send webhooks with" \
+	    "two SDKs from npm: install Node.js and npm." >&2; exit 1; }
+	@mkdir -p $(SDK)
+	@cp $(SDK_FILES) $(SDK)
+	$(call say,NPM)npm ci --prefix $(SDK) --loglevel=error --no-audit \
+	    --no-fund --no-update-notifier --ignore-scripts >$(SDK)/log 2>&1 || \
+	    { cat $(SDK)/log >&2; echo "npm could not install the SDKs for the" \
+	    "system tests: see above.  Is the network reachable?" >&2; exit 1; }
+	@touch $@
 
 demo: packages-lab
 	@$(MAKE) --no-print-directory $(jobs) all

@@ -174,7 +174,8 @@ end_try(struct http_inventory *inventory, long long int now)
     struct list_schedule *schedule = &inventory->schedule;
 
     inventory->state = WAITING;
-    if (inventory->list_again || inventory->changed) {
+    if (inventory->list_again || inventory->list_again_soon
+        || inventory->changed) {
         page_chain_forget(&inventory->chain);
     }
     if (inventory->list_again) {
@@ -407,6 +408,7 @@ http_inventory_list_soon(struct inventory_source *source)
     struct http_inventory *inventory = http_inventory_cast(source);
 
     if (inventory->state == WAITING) {
+        page_chain_forget(&inventory->chain);
         list_schedule_soon(&inventory->schedule, time_msec(),
                            random_uint32());
         source->status.next_try = inventory->schedule.next_try;

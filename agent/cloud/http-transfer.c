@@ -316,8 +316,10 @@ http_transfer_take(struct http_transfer *transfer, struct ds *to)
 {
     struct ds *body = &transfer->response.body;
 
+    /* What came at once may have been large: it is given back. */
     ds_put_buffer(to, ds_cstr(body), body->length);
-    ds_clear(body);
+    ds_destroy(body);
+    ds_init(body);
 }
 
 void

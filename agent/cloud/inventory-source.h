@@ -106,8 +106,9 @@ void inventory_source_wait(struct inventory_source *);
 /* Asks for a list as soon as possible, unconditionally (no If-None-Match). */
 void inventory_source_list_now(struct inventory_source *);
 
-/* Asks for a list soon, because something has changed that only a list can
- * tell.  Any number of calls within a second lead to one list or two. */
+/* Asks for a list soon, unconditionally, because something has changed that
+ * only a list can tell.  Any number of calls within a second lead to one list
+ * or two. */
 void inventory_source_list_soon(struct inventory_source *);
 
 /* What is known is no longer what the last list said: the next list is asked

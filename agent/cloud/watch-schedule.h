@@ -32,7 +32,7 @@
 
 struct watch_schedule {
     long long int poll;         /* Milliseconds. */
-    unsigned int n_short;       /* Rule 3, with the last one; 0: rule 1 or 6. */
+    unsigned int n_short;       /* Rule 3, with the last; 0: rule 1 or 6. */
     long long int next_try;     /* From then on a list leads to a watch. */
 };
 

@@ -445,7 +445,8 @@ test_goes_on(void **state OVS_UNUSED)
 static void
 send_long_line(size_t n)
 {
-    static const char head[] = "{\"type\":\"version\",\"version\":\"7\",\"x\":\"";
+    static const char head[] = ("{\"type\":\"version\",\"version\":\"7\","
+                                "\"x\":\"");
     static const char tail[] = "\"}";
     size_t n_filling = n - strlen(head) - strlen(tail);
     char *filling = xmalloc(n_filling);

@@ -395,8 +395,8 @@ find_plugged(const struct overlay *ov, const struct endpoint_node *node,
 
 /* Brings up to date whether the endpoint counts as plugged.  Returns true if
  * there should be a record for it. */
-bool
-overlay_update_plugged(struct overlay *ov, struct endpoint_node *node)
+static bool
+update_plugged(struct overlay *ov, struct endpoint_node *node)
 {
     bool served;
     const struct vm_port *port = find_plugged(ov, node, &served);
@@ -412,7 +412,7 @@ overlay_evaluate(struct overlay *ov, struct endpoint_node *node)
 {
     struct want want = { .record = NULL };
 
-    if (overlay_update_plugged(ov, node)) {
+    if (update_plugged(ov, node)) {
         const struct endpoint *e = node->endpoint;
         bool served;
         const struct vm_port *port = find_plugged(ov, node, &served);

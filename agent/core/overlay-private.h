@@ -39,7 +39,7 @@ struct overlay {
     char *host;                 /* settings.host. */
     long long int now;
 
-    struct endpoint_node **waiting; /* Touched, without a record yet. */
+    struct endpoint_node **waiting; /* Touched, without a record. */
     size_t n_waiting, allocated_waiting;
     struct hmap locals;         /* Contains struct locals. */
     struct hmap record_classes; /* Contains struct record_classes. */
@@ -199,10 +199,6 @@ void overlay_apply(struct overlay *, struct endpoint_node *node,
  * the segment live, the last one ends that. */
 void overlay_set_plugged(struct overlay *, struct endpoint_node *,
                          struct live_segment *ls);
-
-/* Brings up to date whether the endpoint counts as plugged.  Returns true if
- * there should be a record for it. */
-bool overlay_update_plugged(struct overlay *, struct endpoint_node *);
 
 /* Makes the endpoint's record what it should be.  May free 'node'. */
 void overlay_evaluate(struct overlay *, struct endpoint_node *node);

@@ -107,7 +107,7 @@ overlay_tell_flows(struct overlay *ov, flow_generator *generate,
     flow_diff(generate, old, new, tell_add, tell_del, ov);
 }
 
-/* Whether the endpoint waits for its first record. */
+/* The endpoint has no record and waits to be looked at. */
 static void
 push_waiting(struct overlay *ov, struct endpoint_node *node)
 {
@@ -130,11 +130,8 @@ run_touched_endpoints(struct overlay *ov)
     while ((node = inventory_next_touched_endpoint(ov->inventory))) {
         if (node->installed) {
             overlay_evaluate(ov, node);
-        } else if (overlay_update_plugged(ov, node)) {
-            push_waiting(ov, node);
         } else {
-            overlay_report_endpoint(ov, node);
-            overlay_apply(ov, node, &(struct want) { .record = NULL });
+            push_waiting(ov, node);
         }
     }
 }

@@ -81,8 +81,9 @@ void overlay_tunnel_port_changed(struct overlay *,
                                  const struct tunnel_port *old,
                                  const struct tunnel_port *new);
 
-/* Looks at what was touched and tells the sink, beginning at most 'max_work'
- * new endpoints.  Returns true if nothing is left to do.
+/* Looks at what was touched and tells the sink; of endpoints for which nothing
+ * is installed at most 'max_work', those touched last first.  Returns true if
+ * nothing is left to do.
  *
  * Within one run no record changes twice, so a sink that sends all deletions
  * of flows first, then all additions, ends with what is wanted.  It must not

@@ -358,7 +358,7 @@ model_run(struct model_host *h)
         done = overlay_run(h->overlay, h->now, 3);
         apply_run(h);
         check_model(h);
-        assert_true(n++ < 1000);
+        assert_true(n++ < 10000);
     } while (!done);
     conflicts_tell(overlay_conflicts(h->overlay), tell_conflict, h);
 

@@ -1543,6 +1543,22 @@ test_complete_in_portions(void **state OVS_UNUSED)
     model_host_destroy(h);
 }
 
+/* Even of endpoints that are of no use here, of which there may be many. */
+static void
+test_portions_of_the_useless(void **state OVS_UNUSED)
+{
+    struct model_host *h = make_hv1_b1(HV1 HV2 BLUE B1 B2);
+
+    put(h, "segment red 78");
+    put(h, "endpoint r1 red hv2 1");
+    put(h, "endpoint r2 red hv2 2");
+    put(h, "endpoint r3 red hv9 3");
+    assert_false(overlay_run(h->overlay, h->now, 2));
+    assert_true(overlay_run(h->overlay, h->now, 2));
+    model_run(h);
+    model_host_destroy(h);
+}
+
 /* A tunnel that is kept while a new one comes up is not the new state. */
 static void
 test_complete_while_changing(void **state OVS_UNUSED)
@@ -1664,6 +1680,7 @@ main(void)
         cmocka_unit_test(test_complete_first_endpoint),
         cmocka_unit_test(test_complete_remote_endpoint),
         cmocka_unit_test(test_complete_in_portions),
+        cmocka_unit_test(test_portions_of_the_useless),
         cmocka_unit_test(test_complete_while_changing),
         cmocka_unit_test(test_complete_without_a_way),
         cmocka_unit_test(test_complete_with_a_refused_port),

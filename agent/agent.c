@@ -397,7 +397,9 @@ run_overlay(struct agent *agent)
 
     bool done = overlay_run(agent->overlay, time_msec(), MAX_WORK);
     if (done) {
-        log_conflicts(agent);
+        if (!inventory_list_is_busy(agent->inventory)) {
+            log_conflicts(agent);
+        }
         if (state == SWITCH_READ) {
             sync_switch(agent);
         }
@@ -417,6 +419,7 @@ agent_run(struct agent *agent)
     if (agent->source && !inventory_cache_is_loading(agent->cache)) {
         inventory_source_run(agent->source);
     }
+    wiring_run_list(agent);
     webhooks_run(agent);
     run_hold(agent);
     switch_session_run(agent->session);
@@ -437,6 +440,7 @@ agent_wait(struct agent *agent)
     if (agent->source && !inventory_cache_is_loading(agent->cache)) {
         inventory_source_wait(agent->source);
     }
+    wiring_wait_list(agent);
     webhooks_wait(agent);
     switch_session_wait(agent->session);
     if (agent->lost_at && agent->lost_at != LLONG_MAX) {

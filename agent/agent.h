@@ -61,7 +61,9 @@ struct agent {
     long long int webhooks_retry;   /* When to try again, in ms; 0: no need. */
     struct waits waits;
 
-    /* Where the list that is being taken in stands. */
+    /* Where the list that is being taken in, or applied, stands. */
+    char *list_version;         /* While it is applied, or NULL. */
+    bool list_first;            /* Was there none from the API before? */
     bool list_anonymous;        /* It has items that cannot be identified. */
     unsigned int n_duplicates;
     char *first_duplicate;

@@ -11,6 +11,7 @@
 #include "cloud/inventory-event.h"
 #include "core/inventory.h"
 #include "openflow/switch-session.h"
+#include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
 #include "timeval.h"
 #include "util.h"
@@ -19,11 +20,14 @@ VLOG_DEFINE_THIS_MODULE(wiring);
 
 /* From the inventory source into the inventory. */
 
+static void apply_list(struct agent *, size_t max_work);
+
 static void
 list_begin(void *agent_)
 {
     struct agent *agent = agent_;
 
+    apply_list(agent, SIZE_MAX);    /* The one before, if it is not yet. */
     inventory_list_begin(agent->inventory);
     agent->list_anonymous = false;
     agent->n_duplicates = 0;
@@ -61,7 +65,12 @@ wiring_forget_list(struct agent *agent)
 {
     free(agent->first_duplicate);
     agent->first_duplicate = NULL;
+    free(agent->list_version);
+    agent->list_version = NULL;
 }
+
+/* Of a list that is applied, objects per pass. */
+#define LIST_WORK 2000
 
 static void
 list_end(void *agent_, const char *version)
@@ -71,23 +80,28 @@ list_end(void *agent_, const char *version)
         .max_percent = agent->config.max_delete,
         .hold = agent->config.hold * 1000LL,
     };
-    bool first = (!inventory_last_list(agent->inventory)
-                  || inventory_cache_is_in_use(agent->cache));
-    struct list_result result;
 
-    inventory_list_end(agent->inventory, !agent->list_anonymous, &guard,
-                       time_msec(), &result);
+    agent->list_version = xstrdup(version);
+    agent->list_first = (!inventory_last_list(agent->inventory)
+                         || inventory_cache_is_in_use(agent->cache));
+    inventory_list_whole(agent->inventory, !agent->list_anonymous, &guard);
     if (agent->n_duplicates) {
         VLOG_WARN("inventory: version \"%s\" has %u objects more than once, "
                   "the first is %s; the highest revision of each is used",
                   version, agent->n_duplicates, agent->first_duplicate);
     }
-    wiring_forget_list(agent);
-    if (result.n_held) {
+}
+
+static void
+list_applied(struct agent *agent, const struct list_result *result)
+{
+    const char *version = agent->list_version;
+
+    if (result->n_held) {
         static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 1);
 
         VLOG_WARN_RL(&rl, "inventory: version \"%s\" lacks %"PRIuSIZE" "
-                     "objects; %s", version, result.n_held,
+                     "objects; %s", version, result->n_held,
                      agent->list_anonymous
                      ? "nothing is deleted because it has items that cannot "
                        "be identified"
@@ -95,12 +109,40 @@ list_end(void *agent_, const char *version)
                        "(ovs-appctl -t vtepd vtepd/approve-deletions "
                        "releases them)");
     }
-    if (first || result.n_added || result.n_changed || result.n_deleted) {
+    if (agent->list_first || result->n_added || result->n_changed
+        || result->n_deleted) {
         VLOG_INFO("inventory: version \"%s\": %"PRIuSIZE" added, "
                   "%"PRIuSIZE" changed, %"PRIuSIZE" deleted", version,
-                  result.n_added, result.n_changed, result.n_deleted);
+                  result->n_added, result->n_changed, result->n_deleted);
     }
     inventory_cache_confirmed(agent->cache, version);
+    wiring_forget_list(agent);
+}
+
+static void
+apply_list(struct agent *agent, size_t max_work)
+{
+    struct list_result result;
+
+    if (agent->list_version
+        && inventory_list_run(agent->inventory, max_work, time_msec(),
+                              &result)) {
+        list_applied(agent, &result);
+    }
+}
+
+void
+wiring_run_list(struct agent *agent)
+{
+    apply_list(agent, LIST_WORK);
+}
+
+void
+wiring_wait_list(const struct agent *agent)
+{
+    if (agent->list_version) {
+        poll_immediate_wake();
+    }
 }
 
 /* The same for the list from the state file, which comes only where nothing is

@@ -25,7 +25,11 @@ struct overlay_sink wiring_overlay_sink(struct agent *);
 /* Takes in an event, from wherever it came. */
 void wiring_take_event(struct agent *, struct inventory_event *);
 
-/* Frees what is kept of a list that is being taken in. */
+/* Applies some of a whole list, if there is one. */
+void wiring_run_list(struct agent *);
+void wiring_wait_list(const struct agent *);
+
+/* Frees what is kept of a list that is being taken in or applied. */
 void wiring_forget_list(struct agent *);
 
 #endif /* wiring.h */

@@ -163,7 +163,7 @@ confirm_known(struct inventory *inv, const struct known *k, uint64_t revision)
     if (revision > *k->revision || !revision) {
         inventory_unhold(inv, k);
         *k->revision = revision;
-        *k->list = inventory_event_mark(inv);
+        inventory_mark(inv, k, inventory_event_mark(inv));
     }
 }
 

@@ -16,7 +16,8 @@
  *
  * A list is compared with what is known while it comes in: an object that is
  * known as it is costs no memory, one that differs is staged until the list is
- * whole. */
+ * whole.  Then what was staged is applied, what to do with what the list lacks
+ * is decided, and that is deleted or held. */
 
 /* An object of the list under way that differs from what is known. */
 struct staged {
@@ -30,8 +31,8 @@ staged_find(const struct inventory *inv, enum object_kind kind, const char *id)
     struct staged *s;
 
     HMAP_FOR_EACH_WITH_HASH (s, node, inventory_object_hash(kind, id),
-                             &inv->staged) {
-        if (s->object->kind == kind && !strcmp(s->object->id, id)) {
+                             &inv->staged[kind]) {
+        if (!strcmp(s->object->id, id)) {
             return s;
         }
     }
@@ -43,16 +44,27 @@ staged_find(const struct inventory *inv, enum object_kind kind, const char *id)
 void
 inventory_list_begin(struct inventory *inv)
 {
-    ovs_assert(!inv->listing);
+    ovs_assert(!inv->listing && !inv->whole);
     inv->listing = true;
     inv->list += 2;
+    memset(inv->n_listed, 0, sizeof inv->n_listed);
+    inv->listed_digest = 0;
+}
+
+static bool
+is_held(const struct inventory *inv, const struct known *k)
+{
+    return inv->held_list
+           && (*k->list < inv->held_list
+               || (*k->held && *k->list > inv->held_list));
 }
 
 /* The list under way has it.  An event's mark of after its beginning stays. */
 static void
-mark_listed(const struct inventory *inv, const struct known *k)
+mark_listed(struct inventory *inv, const struct known *k)
 {
-    *k->list = MAX(*k->list, inv->list);
+    *k->held = is_held(inv, k);
+    inventory_mark(inv, k, MAX(*k->list, inv->list));
 }
 
 static void
@@ -61,7 +73,7 @@ stage(struct inventory *inv, struct object *object)
     struct staged *s = xmalloc(sizeof *s);
 
     s->object = object;
-    hmap_insert(&inv->staged, &s->node,
+    hmap_insert(&inv->staged[object->kind], &s->node,
                 inventory_object_hash(object->kind, object->id));
 }
 
@@ -73,7 +85,7 @@ inventory_list_add(struct inventory *inv, struct object *object)
     bool known = inventory_find_known(inv, object->kind, object->id, &k);
     bool listed = known && *k.list == inv->list;
 
-    ovs_assert(inv->listing);
+    ovs_assert(inv->listing && !inv->whole);
     if (s) {
         if (object->revision > s->object->revision) {
             object_destroy(s->object);
@@ -102,7 +114,7 @@ inventory_list_keep(struct inventory *inv, enum object_kind kind,
 {
     struct known k;
 
-    ovs_assert(inv->listing);
+    ovs_assert(inv->listing && !inv->whole);
     if (inventory_find_known(inv, kind, id, &k)) {
         mark_listed(inv, &k);
     }
@@ -133,24 +145,97 @@ apply_object(struct inventory *inv, struct object *object,
     }
 }
 
-static void
-apply_staged(struct inventory *inv, struct list_result *result)
+/* A whole list that is being applied.
+ *
+ * Everything is done bucket by bucket of an hmap, and what is done with a
+ * bucket does no harm if it is done twice. */
+struct whole_list {
+    bool may_delete;
+    struct deletion_guard guard;
+    size_t n_known[N_OBJECT_KINDS]; /* Before it. */
+    struct list_result result;
+
+    bool sweeping;              /* Is what it lacks being deleted? */
+    size_t step;                /* What kind of object, in an order... */
+    size_t bucket;              /* ...and where. */
+    size_t mask;                /* Of the hmap at that time. */
+};
+
+static const enum object_kind apply_order[] = {
+    OBJECT_HOST, OBJECT_SEGMENT, OBJECT_ROUTER, OBJECT_ENDPOINT,
+};
+static const enum object_kind sweep_order[] = {
+    OBJECT_ENDPOINT, OBJECT_ROUTER, OBJECT_SEGMENT, OBJECT_HOST,
+};
+
+/* Returns how many there were. */
+static size_t
+apply_bucket(struct inventory *inv, struct hmap *staged, size_t bucket)
 {
-    static const enum object_kind order[] = {
-        OBJECT_HOST, OBJECT_SEGMENT, OBJECT_ROUTER, OBJECT_ENDPOINT,
-    };
+    struct hmap_node *node;
+    size_t n = 0;
 
-    for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
-        struct staged *s;
+    while ((node = staged->buckets[bucket])) {
+        struct staged *s = CONTAINER_OF(node, struct staged, node);
 
-        HMAP_FOR_EACH_SAFE (s, node, &inv->staged) {
-            if (s->object->kind == order[i]) {
-                apply_object(inv, s->object, result);
-                hmap_remove(&inv->staged, &s->node);
-                free(s);
-            }
+        hmap_remove(staged, node);
+        apply_object(inv, s->object, &inv->whole->result);
+        free(s);
+        n++;
+    }
+    return n;
+}
+
+static void
+destroy_staged(struct inventory *inv, enum object_kind kind)
+{
+    struct staged *s;
+
+    HMAP_FOR_EACH_POP (s, node, &inv->staged[kind]) {
+        object_destroy(s->object);
+        free(s);
+    }
+    hmap_destroy(&inv->staged[kind]);
+    hmap_init(&inv->staged[kind]);
+}
+
+/* Tables that are large take long to grow, so they do it while they are
+ * small. */
+static void
+reserve_for_endpoints(struct inventory *inv)
+{
+    size_t n = hmap_count(&inv->staged[OBJECT_ENDPOINT]);
+
+    if (n > hmap_count(&inv->endpoints)) {
+        hmap_reserve(&inv->endpoints, hmap_count(&inv->endpoints) + n);
+        hmap_reserve(&inv->claims, hmap_count(&inv->claims) + n);
+    }
+}
+
+/* Applies about 'max_work' objects.  Returns what is left of 'max_work'. */
+static size_t
+apply_staged(struct inventory *inv, size_t max_work)
+{
+    struct whole_list *w = inv->whole;
+
+    while (max_work && w->step < ARRAY_SIZE(apply_order)) {
+        enum object_kind kind = apply_order[w->step];
+        struct hmap *staged = &inv->staged[kind];
+
+        if (!w->bucket && kind == OBJECT_ENDPOINT) {
+            reserve_for_endpoints(inv);
+        }
+        if (w->bucket <= staged->mask && !hmap_is_empty(staged)) {
+            size_t n = apply_bucket(inv, staged, w->bucket++);
+
+            max_work -= MIN(n, max_work);
+        } else {
+            destroy_staged(inv, kind);
+            w->step++;
+            w->bucket = 0;
         }
     }
+    return max_work;
 }
 
 /* What a list lacks of what is known. */
@@ -161,16 +246,14 @@ struct missing {
 };
 
 static void
-count_missing(struct inventory *inv, const struct known *k, void *missing_)
+count_missing(const struct inventory *inv, struct missing *missing)
 {
-    struct missing *missing = missing_;
-
-    *k->lacked = *k->list < inv->list;
-    if (*k->lacked) {
-        missing->n[k->kind]++;
-        missing->n_total++;
-        missing->digest += inventory_object_hash(k->kind, k->id);
+    missing->n_total = 0;
+    for (size_t i = 0; i < N_OBJECT_KINDS; i++) {
+        missing->n[i] = inv->n_known[i] - inv->n_listed[i];
+        missing->n_total += missing->n[i];
     }
+    missing->digest = inv->known_digest - inv->listed_digest;
 }
 
 /* Deletions that are due. */
@@ -179,27 +262,65 @@ struct sweep {
     size_t n;
 };
 
-/* Deletes what the last whole list lacked.  What a list that is under way has
- * had already stays until that list is whole. */
 static void
-sweep_known(struct inventory *inv, const struct known *k, void *sweep_)
+sweep_known(struct inventory *inv, const struct known *k, struct sweep *sweep)
 {
-    struct sweep *sweep = sweep_;
+    inventory_bury(inv, k->kind, k->id, *k->revision, 0, sweep->now);
+    inventory_delete_known(inv, k);
+    sweep->n++;
+}
 
-    if (*k->lacked && !(inv->listing && *k->list >= inv->list)) {
-        inventory_bury(inv, k->kind, k->id, *k->revision, 0, sweep->now);
-        inventory_delete_known(inv, k);
-        sweep->n++;
+static void
+sweep_missing(struct inventory *inv, const struct known *k, void *sweep)
+{
+    if (*k->list < inv->list) {
+        sweep_known(inv, k, sweep);
     }
 }
 
-static size_t
-sweep(struct inventory *inv, long long int now)
+/* What a list that is under way has had already stays until that list is
+ * whole. */
+static void
+sweep_held(struct inventory *inv, const struct known *k, void *sweep)
 {
-    struct sweep sweep = { .now = now };
+    if (is_held(inv, k) && !(inv->listing && *k->list >= inv->list)) {
+        sweep_known(inv, k, sweep);
+    }
+}
 
-    inventory_for_each_known(inv, sweep_known, &sweep);
-    return sweep.n;
+/* Deletes what the list lacks, which is about 'max_work' objects or the look
+ * at some times as many.  Returns true once that is all. */
+static bool
+sweep_some(struct inventory *inv, size_t max_work, long long int now)
+{
+    enum { LOOKS = 16 };        /* That cost as much as a deletion. */
+    struct whole_list *w = inv->whole;
+    struct sweep sweep = { .now = now };
+    size_t n_looks = 0;
+
+    while (w->step < ARRAY_SIZE(sweep_order)) {
+        enum object_kind kind = sweep_order[w->step];
+        const struct hmap *objects = inventory_objects(inv, kind);
+
+        if (sweep.n + n_looks / LOOKS >= max_work) {
+            break;
+        }
+        if (w->mask != objects->mask) {
+            w->mask = objects->mask;    /* It has grown: from the start. */
+            w->bucket = 0;
+        }
+        if (inv->n_known[kind] > inv->n_listed[kind]
+            && w->bucket <= w->mask) {
+            inventory_for_each_in_bucket(inv, kind, w->bucket++,
+                                         sweep_missing, &sweep);
+            n_looks++;
+        } else {
+            w->step++;
+            w->bucket = 0;
+        }
+    }
+    w->result.n_deleted += sweep.n;
+    return w->step >= ARRAY_SIZE(sweep_order);
 }
 
 /* Is this more than one list should be believed to delete?  'n_known' is what
@@ -221,23 +342,26 @@ guard_trips(const struct deletion_guard *guard,
         }
     }
     return n_known[OBJECT_ENDPOINT] >= 2
-           && n_missing[OBJECT_ENDPOINT] == n_known[OBJECT_ENDPOINT];
+           && n_missing[OBJECT_ENDPOINT] >= n_known[OBJECT_ENDPOINT];
 }
 
 /* Are these deletions to be held?  They are not once every whole list for long
  * enough has said the same. */
 static bool
 hold_deletions(struct inventory *inv, const struct missing *missing,
-               const size_t n_known[N_OBJECT_KINDS],
-               const struct deletion_guard *guard, long long int now)
+               long long int now)
 {
-    if (!missing->n_total || !guard_trips(guard, missing->n, n_known)) {
+    const struct deletion_guard *guard = &inv->whole->guard;
+
+    if (!missing->n_total
+        || !guard_trips(guard, missing->n, inv->whole->n_known)) {
         return false;
     }
-    if (!inv->n_held || inv->held_digest != missing->digest) {
+    if (!inv->held_list || inv->held_digest != missing->digest) {
         inv->held_digest = missing->digest;
         inv->held_since = now;
     }
+    inv->held_list = inv->list;
     inv->n_held = missing->n_total;
     return !guard->hold || now - inv->held_since < guard->hold;
 }
@@ -245,6 +369,7 @@ hold_deletions(struct inventory *inv, const struct missing *missing,
 static void
 forget_held(struct inventory *inv)
 {
+    inv->held_list = 0;
     inv->n_held = 0;
     inv->held_since = 0;
 }
@@ -252,13 +377,78 @@ forget_held(struct inventory *inv)
 void
 inventory_unhold(struct inventory *inv, const struct known *k)
 {
-    if (inv->n_held && *k->lacked) {
-        inv->held_digest -= inventory_object_hash(k->kind, k->id);
+    if (is_held(inv, k)) {
+        inv->held_digest -= k->digest;
         if (!--inv->n_held) {
             forget_held(inv);
         }
     }
-    *k->lacked = false;
+    *k->held = false;
+}
+
+/* All of the list was applied.  What about what it lacks? */
+static void
+decide_deletions(struct inventory *inv, long long int now)
+{
+    struct whole_list *w = inv->whole;
+    struct missing missing;
+
+    inv->listing = false;
+    inventory_expire_tombstones(inv, now);
+    count_missing(inv, &missing);
+    if (!w->may_delete) {
+        /* Nobody can tell what it really lacks, so nothing of it may be
+         * released later either. */
+        w->result.n_held = missing.n_total;
+        forget_held(inv);
+    } else if (hold_deletions(inv, &missing, now)) {
+        w->result.n_held = missing.n_total;
+    } else {
+        w->sweeping = true;
+        w->step = 0;
+        forget_held(inv);
+    }
+}
+
+void
+inventory_list_whole(struct inventory *inv, bool may_delete,
+                     const struct deletion_guard *guard)
+{
+    ovs_assert(inv->listing && !inv->whole);
+    inv->whole = xzalloc(sizeof *inv->whole);
+    inv->whole->may_delete = may_delete;
+    inv->whole->guard = *guard;
+    memcpy(inv->whole->n_known, inv->n_known, sizeof inv->n_known);
+}
+
+bool
+inventory_list_is_busy(const struct inventory *inv)
+{
+    return inv->whole != NULL;
+}
+
+bool
+inventory_list_run(struct inventory *inv, size_t max_work, long long int now,
+                   struct list_result *result)
+{
+    struct whole_list *w = inv->whole;
+
+    ovs_assert(w);
+    if (inv->listing) {
+        max_work = apply_staged(inv, max_work);
+        if (w->step < ARRAY_SIZE(apply_order)) {
+            return false;
+        }
+        decide_deletions(inv, now);
+    }
+    if (w->sweeping && !sweep_some(inv, max_work, now)) {
+        return false;
+    }
+    inv->last_list = inv->list;
+    *result = w->result;
+    free(w);
+    inv->whole = NULL;
+    return true;
 }
 
 void
@@ -266,41 +456,26 @@ inventory_list_end(struct inventory *inv, bool may_delete,
                    const struct deletion_guard *guard, long long int now,
                    struct list_result *result)
 {
-    size_t n_known[N_OBJECT_KINDS];
-    struct missing missing = { .n_total = 0 };
-
-    ovs_assert(inv->listing);
-    memset(result, 0, sizeof *result);
-    memcpy(n_known, inv->n_known, sizeof n_known);
-    apply_staged(inv, result);
-    inv->listing = false;
-    inv->last_list = inv->list;
-    inventory_expire_tombstones(inv, now);
-
-    inventory_for_each_known(inv, count_missing, &missing);
-    if (!may_delete) {
-        /* Nobody can tell what it really lacks, so nothing of it may be
-         * released later either. */
-        result->n_held = missing.n_total;
-        forget_held(inv);
-    } else if (hold_deletions(inv, &missing, n_known, guard, now)) {
-        result->n_held = missing.n_total;
-    } else {
-        result->n_deleted = missing.n_total ? sweep(inv, now) : 0;
-        forget_held(inv);
-    }
+    inventory_list_whole(inv, may_delete, guard);
+    inventory_list_run(inv, SIZE_MAX, now, result);
 }
 
 void
 inventory_list_abort(struct inventory *inv)
 {
-    struct staged *s;
-
-    HMAP_FOR_EACH_POP (s, node, &inv->staged) {
-        object_destroy(s->object);
-        free(s);
+    ovs_assert(!inv->whole);
+    for (size_t i = 0; i < N_OBJECT_KINDS; i++) {
+        destroy_staged(inv, i);
     }
     inv->listing = false;
+}
+
+void
+inventory_free_lists(struct inventory *inv)
+{
+    free(inv->whole);
+    inv->whole = NULL;
+    inventory_list_abort(inv);
 }
 
 size_t
@@ -313,8 +488,11 @@ inventory_n_held(const struct inventory *inv, long long int *since)
 size_t
 inventory_approve_deletions(struct inventory *inv, long long int now)
 {
-    size_t n = inv->n_held ? sweep(inv, now) : 0;
+    struct sweep sweep = { .now = now };
 
-    forget_held(inv);
-    return n;
+    if (inv->n_held) {
+        inventory_for_each_known(inv, sweep_held, &sweep);
+        forget_held(inv);
+    }
+    return sweep.n;
 }

@@ -11,11 +11,15 @@
  * has a number in 'list': that of the last list that had it or, if that was
  * later, the odd number of an event that put it after that list had begun.  So
  * neither a list that broke off nor an event of before has any effect on the
- * next list, and what a list under way lacks is what has a lower number.
+ * next list, and what a list lacks is what has a lower number.  How many
+ * objects have a number that is not lower is counted as it happens, so nobody
+ * has to look through all of them at the end of a list.
  *
- * 'lacked' says that the last whole list lacked an object and that no event
- * has spoken of it since.  It means something only while deletions are held:
- * those objects are the ones. */
+ * While deletions are held, those objects are held that have a lower number
+ * than the list that lacked them.  A later list gives those that it has its
+ * own number, but may break off, so then 'held' remembers it; that means
+ * nothing where the number is not higher than that of the list that lacked
+ * them. */
 
 #include "core/inventory.h"
 #include "openvswitch/list.h"
@@ -47,13 +51,20 @@ struct inventory {
     struct touched round;       /* Of touched endpoints, being taken. */
 
     /* Lists. */
-    bool listing;               /* Between list_begin() and list_end(). */
+    bool listing;               /* From list_begin() until it is applied. */
     uint32_t list;              /* Number of the list that was begun last. */
     uint32_t last_list;         /* Number of the last whole list. */
-    struct hmap staged;         /* Objects of 'list' that differ. */
-    size_t n_held;              /* Deletions held by the guard... */
-    long long int held_since;   /* ...since then. */
-    uint32_t held_digest;       /* Sum of their inventory_object_hash(). */
+    struct hmap staged[N_OBJECT_KINDS]; /* Objects of 'list' that differ. */
+    struct whole_list *whole;   /* That is being applied, or NULL. */
+    uint32_t known_digest;      /* Sum of the digests of all objects. */
+    size_t n_listed[N_OBJECT_KINDS];    /* Whose number is not below 'list'. */
+    uint32_t listed_digest;     /* Sum of their digests. */
+
+    /* Deletions held by the guard. */
+    uint32_t held_list;         /* What this one lacked; 0: none are held. */
+    size_t n_held;
+    long long int held_since;
+    uint32_t held_digest;       /* Sum of their digests. */
 
     struct hmap tombstones;     /* Contains struct tombstones. */
     struct ovs_list tombstones_by_age;  /* The oldest first. */
@@ -113,7 +124,8 @@ struct known {
     void *node;
     uint32_t *list;
     uint64_t *revision;
-    bool *lacked;
+    bool *held;
+    uint32_t digest;            /* Of kind and id. */
 };
 
 uint32_t inventory_object_hash(enum object_kind, const char *id);
@@ -127,6 +139,17 @@ typedef void inventory_known_cb(struct inventory *, const struct known *,
                                 void *aux);
 void inventory_for_each_known(struct inventory *, inventory_known_cb *,
                               void *aux);
+
+/* Gives it the number 'list', which is not below that of the last list. */
+void inventory_mark(struct inventory *, const struct known *, uint32_t list);
+
+/* Calls 'cb' for the objects of 'kind' that are in one bucket of
+ * inventory_objects().  'cb' may delete its object. */
+const struct hmap *inventory_objects(const struct inventory *,
+                                     enum object_kind);
+void inventory_for_each_in_bucket(struct inventory *, enum object_kind,
+                                  size_t bucket, inventory_known_cb *,
+                                  void *aux);
 
 /* Makes 'object', whose ownership it takes, what is known of it, as part of
  * list number 'list' or with the mark of an event. */
@@ -157,5 +180,6 @@ bool inventory_event_prevails(const struct inventory *,
 
 /* An event is about to put or delete 'known': it is held no longer. */
 void inventory_unhold(struct inventory *, const struct known *);
+void inventory_free_lists(struct inventory *);
 
 #endif /* inventory-private.h */

@@ -26,7 +26,9 @@ inventory_create(void)
     hmap_init(&inv->vnis);
     hmap_init(&inv->claims);
     hmap_init(&inv->pair_macs);
-    hmap_init(&inv->staged);
+    for (size_t i = 0; i < N_OBJECT_KINDS; i++) {
+        hmap_init(&inv->staged[i]);
+    }
     hmap_init(&inv->tombstones);
     ovs_list_init(&inv->tombstones_by_age);
     return inv;
@@ -46,7 +48,7 @@ inventory_destroy(struct inventory *inv)
         return;
     }
 
-    inventory_list_abort(inv);
+    inventory_free_lists(inv);
     inventory_for_each_known(inv, remove_known, NULL);
     inventory_unbury_all(inv);
     struct host_node *host;
@@ -81,7 +83,6 @@ inventory_destroy(struct inventory *inv)
     hmap_destroy(&inv->vnis);
     hmap_destroy(&inv->claims);
     hmap_destroy(&inv->pair_macs);
-    hmap_destroy(&inv->staged);
     hmap_destroy(&inv->tombstones);
     free(inv);
 }

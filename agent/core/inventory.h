@@ -54,7 +54,7 @@ struct host_node {
     bool known;                 /* Is the host itself in the inventory? */
     bool self;                  /* Is it the one that we are? */
     bool touched;
-    bool lacked;                /* See inventory-private.h. */
+    bool held;                  /* See inventory-private.h. */
     uint32_t list;              /* The same. */
     uint64_t revision;
     struct host_address *addresses; /* In order of preference. */
@@ -69,7 +69,7 @@ struct segment_node {
     size_t n_refs;
     bool known;
     bool touched;
-    bool lacked;
+    bool held;
     uint32_t list;
     uint64_t revision;
     struct segment_object object;   /* While known. */
@@ -79,7 +79,7 @@ struct segment_node {
 
 struct router_node {
     struct hmap_node id_node;   /* In inventory's 'routers'. */
-    bool lacked;
+    bool held;
     uint32_t list;
     uint64_t revision;
     struct router_object object;
@@ -126,7 +126,7 @@ struct endpoint {
     uint16_t n_pair_macs;
     uint16_t n_claims;
     struct eth_addr mac;
-    bool lacked;                /* As 'list'. */
+    bool held;                  /* As 'list'. */
     bool port_security : 1;
     bool has_hostname : 1;
     struct claim claims[];
@@ -285,10 +285,25 @@ struct list_result {
 };
 
 /* The list is whole.  What it lacks is deleted, unless 'may_delete' is false
- * or the guard holds the deletions.  'now' is time in ms. */
+ * or the guard holds the deletions.  'now' is time in ms.
+ *
+ * inventory_list_whole() only says so; inventory_list_run(), with about
+ * 'max_work' objects each time, applies it and returns true once all is done.
+ * Between two portions it looks as if events had come, and events may come.
+ * Hosts and segments are before endpoints, deletions are last.  The next list
+ * may begin when inventory_list_is_busy() is false.
+ *
+ * inventory_list_end() does all of it at once. */
+void inventory_list_whole(struct inventory *, bool may_delete,
+                          const struct deletion_guard *);
+bool inventory_list_run(struct inventory *, size_t max_work,
+                        long long int now, struct list_result *);
+bool inventory_list_is_busy(const struct inventory *);
 void inventory_list_end(struct inventory *, bool may_delete,
                         const struct deletion_guard *, long long int now,
                         struct list_result *);
+
+/* Not after inventory_list_whole(). */
 void inventory_list_abort(struct inventory *);
 
 /* Events (contract 3.4): what one object has become, told as it happens.

@@ -61,7 +61,7 @@ struct cloud {
     size_t watched;             /* What the watch tells next. */
 };
 
-enum list_state { LIST_NONE, LIST_ASKED_FOR, LIST_COMING };
+enum list_state { LIST_NONE, LIST_ASKED_FOR, LIST_COMING, LIST_WHOLE };
 
 struct world {
     struct cloud cloud;
@@ -208,10 +208,20 @@ list_end(struct world *w)
         .max_percent = one_in(2) ? 20 : 100,
         .hold = one_in(2) ? 0 : 5000,
     };
+
+    inventory_list_whole(w->inventory, !one_in(10), &guard);
+    w->list = LIST_WHOLE;
+}
+
+/* Some of a whole list is applied. */
+static void
+list_apply(struct world *w)
+{
     struct list_result result;
 
-    inventory_list_end(w->inventory, !one_in(10), &guard, w->now, &result);
-    w->list = LIST_NONE;
+    if (inventory_list_run(w->inventory, rnd(4), w->now, &result)) {
+        w->list = LIST_NONE;
+    }
 }
 
 /* An older copy of 'o', if the log has one at a random place. */
@@ -276,6 +286,8 @@ list_step(struct world *w)
     if (w->list == LIST_NONE) {
         inventory_list_begin(w->inventory);
         w->list = LIST_ASKED_FOR;
+    } else if (w->list == LIST_WHOLE) {
+        list_apply(w);
     } else if (one_in(12)) {
         list_abort(w);
     } else if (w->list == LIST_ASKED_FOR) {
@@ -450,6 +462,9 @@ end_with_list(struct world *w)
     static const struct deletion_guard guard = { .max_percent = 20 };
     struct list_result result;
 
+    while (w->list == LIST_WHOLE) {
+        list_apply(w);
+    }
     if (w->list != LIST_NONE) {
         list_abort(w);
     }

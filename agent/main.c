@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -215,6 +216,10 @@ main(int argc, char *argv[])
     struct config config;
     struct agent agent;
     bool exiting = false;
+
+    /* Small pieces of memory are put together as soon as they are free, rather
+     * than a million of them at once in some pass. */
+    mallopt(M_MXFAST, 0);
 
     ovs_cmdl_proctitle_init(argc, argv);
     ovs_set_program_name(argv[0], VTEPD_VERSION);

@@ -39,35 +39,23 @@ import argparse
 import base64
 import contextlib
 import json
-import os
 import select
 import socket
 import socketserver
 import ssl
 import sys
-import threading
 import time
-import zlib
-from collections import OrderedDict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, replace
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
-KINDS = ("host", "segment", "router", "endpoint")
+# These stand beside this file, which is run as a program.
+from cloud_store import KINDS, ApiError, Said, Store, Watcher
+from cloud_stream import Stream, WatchMode
+
 DEFAULT_LIMIT, MAX_LIMIT = 500, 5000
-SNAPSHOTS_KEPT = 16
-CHANGES_KEPT = 10000
-
-
-class ApiError(Exception):
-    """An answer other than success."""
-
-    def __init__(self, status: int, detail: str):
-        super().__init__(detail)
-        self.status = status
-        self.detail = detail
 
 
 def from_json(cls: type, value: object) -> object:
@@ -109,163 +97,6 @@ class Fault:
         once = (self.body.encode() if self.body_base64 is None
                 else base64.b64decode(self.body_base64))
         return once * self.repeat
-
-
-@dataclass
-class WatchMode:
-    """How watches work; what is not given is as by default."""
-
-    enabled: bool = True        # Else 501.
-    heartbeat: float = 10       # Seconds from bookmark to bookmark.
-    gzip: bool = False          # Compress.
-    forget: bool = False        # Earlier versions are too old from now on.
-
-
-@dataclass
-class Said:
-    """What all watches that are open say once, whatever it is."""
-
-    text: str = ""
-    repeat: int = 1
-    close: bool = False         # And then end.
-
-
-class Watcher:
-    """One open watch: what its own thread is to know."""
-
-    def __init__(self) -> None:
-        self.wake = os.eventfd(0)       # Readable: something has changed.
-        self.said: deque[Said] = deque()
-
-    def notify(self) -> None:
-        os.eventfd_write(self.wake, 1)
-
-    def close(self) -> None:
-        os.close(self.wake)
-
-
-class Store:
-    """The objects.  Thread-safe; every change makes a new version."""
-
-    def __init__(self) -> None:
-        self.lock = threading.RLock()
-        self.version = 1
-        self.objects: dict[tuple[str, str], dict] = {}
-        self._last_revision: dict[tuple[str, str], int] = {}
-        self._snapshots: OrderedDict[int, list[dict]] = OrderedDict()
-        # Events of the versions after 'oldest', and who waits for them.
-        self._changes: deque[tuple[int, list[dict]]] = deque()
-        self._oldest = self.version
-        self.watchers: set[Watcher] = set()
-
-    def put(self, objects: list[dict], replace_all: bool = False) -> None:
-        """Puts all objects, or none when one cannot be identified."""
-        with self.lock:
-            keys = [self._key(obj) for obj in objects]
-            events = []
-            if replace_all:
-                events += [self._remove(key)
-                           for key in set(self.objects) - set(keys)]
-                self.objects.clear()
-            for key, obj in zip(keys, objects):
-                if "revision" not in obj:
-                    obj = {**obj,
-                           "revision": self._last_revision.get(key, 0) + 1}
-                if isinstance(obj["revision"], int):
-                    self._last_revision[key] = obj["revision"]
-                self.objects[key] = obj
-                events.append({"type": "put", "object": obj})
-            self._changed(events)
-
-    def patch(self, key: tuple[str, str], members: dict) -> dict:
-        with self.lock:
-            old = self.get(key)
-            merged = {**old, **members}
-            if "revision" not in members:
-                merged.pop("revision", None)
-            self.put([merged])
-            return self.objects[key]
-
-    def delete(self, key: tuple[str, str]) -> None:
-        with self.lock:
-            self.get(key)
-            self._changed([self._remove(key)])
-
-    def _remove(self, key: tuple[str, str]) -> dict:
-        """Removes an object; returns the event."""
-        del self.objects[key]
-        revision = self._last_revision.get(key, 0) + 1
-        self._last_revision[key] = revision
-        return {"type": "delete", "object": {"kind": key[0], "id": key[1],
-                                             "revision": revision}}
-
-    def _changed(self, events: list[dict]) -> None:
-        self.version += 1
-        self._changes.append((self.version, events))
-        if len(self._changes) > CHANGES_KEPT:
-            self._oldest = self._changes.popleft()[0]
-        for watcher in self.watchers:
-            watcher.notify()
-
-    def forget_changes(self) -> None:
-        with self.lock:
-            self._changes.clear()
-            self._oldest = self.version
-
-    def changes(self, since: int) -> tuple[int, list[dict]]:
-        """The version now, and what has happened since that one."""
-        with self.lock:
-            if not self._oldest <= since <= self.version:
-                raise ApiError(410, f"{since} is too old")
-            events: list[dict] = []
-            for version, some in reversed(self._changes):
-                if version <= since:
-                    break
-                events[:0] = some
-            return self.version, events
-
-    def get(self, key: tuple[str, str]) -> dict:
-        with self.lock:
-            if key not in self.objects:
-                raise ApiError(404, f"there is no {key[0]} {key[1]}")
-            return self.objects[key]
-
-    def list(self, kind: str | None = None) -> list[dict]:
-        with self.lock:
-            return [obj for key, obj in self.objects.items()
-                    if kind is None or key[0] == kind]
-
-    def page(self, limit: int, cursor: str | None) -> dict:
-        """One page.  A list goes on with the version it was begun with, as
-        long as that is remembered; else with the newest, whose other version
-        tells the client to begin again."""
-        with self.lock:
-            version, start = self.version, 0
-            if cursor is not None:
-                try:
-                    version, start = map(int, cursor.split("-"))
-                except ValueError:
-                    raise ApiError(400, "this is not a cursor of ours")
-                if version not in self._snapshots:
-                    version, start = self.version, 0
-            if version not in self._snapshots:
-                self._snapshots[version] = list(self.objects.values())
-                while len(self._snapshots) > SNAPSHOTS_KEPT:
-                    self._snapshots.popitem(last=False)
-            everything = self._snapshots[version]
-        page = {"version": str(version),
-                "items": everything[start:start + limit]}
-        if start + limit < len(everything):
-            page["next"] = f"{version}-{start + limit}"
-        return page
-
-    @staticmethod
-    def _key(obj: object) -> tuple[str, str]:
-        if (not isinstance(obj, dict) or obj.get("kind") not in KINDS
-                or not isinstance(obj.get("id"), str) or not obj["id"]):
-            raise ApiError(422, "an object has a 'kind' (one of "
-                           f"{', '.join(KINDS)}) and an 'id'")
-        return obj["kind"], obj["id"]
 
 
 class Api(socketserver.ThreadingMixIn, socketserver.TCPServer):
@@ -583,79 +414,6 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         pass        # The record of requests has it.
-
-
-class Stream:
-    """The body of a watch, in chunks, until either side ends it."""
-
-    def __init__(self, handler: Handler, watcher: Watcher, since: int):
-        self.handler = handler
-        self.watcher = watcher
-        self.version = since
-        self.mode = handler.server.watch_mode
-        # Each line can be unpacked as soon as it has come.
-        self.packer = (zlib.compressobj(wbits=31) if self.mode.gzip else None)
-
-    def serve(self) -> None:
-        handler = self.handler
-        handler.close_connection = True
-        handler.send_response(200)
-        handler.send_header("Content-Type", "application/x-ndjson")
-        handler.send_header("Transfer-Encoding", "chunked")
-        if self.packer:
-            handler.send_header("Content-Encoding", "gzip")
-        handler.end_headers()
-        with contextlib.suppress(ConnectionError):
-            while self._send_changes():
-                self._line({"type": "version", "version": str(self.version)})
-                if not self._wait(time.monotonic()
-                                  + handler.server.watch_mode.heartbeat):
-                    break
-            handler.wfile.write(b"0\r\n\r\n")
-
-    def _wait(self, until: float) -> bool:
-        """Sends what happens.  True when it is time for a bookmark."""
-        connection, wake = self.handler.connection, self.watcher.wake
-        while (left := until - time.monotonic()) > 0:
-            ready, _, _ = select.select([connection, wake], [], [], left)
-            if connection in ready:
-                return False        # The client has gone.
-            if wake in ready:
-                os.eventfd_read(wake)
-                if not (self._send_changes() and self._send_said()):
-                    return False
-        return True
-
-    def _send_changes(self) -> bool:
-        try:
-            self.version, events = self.handler.server.store.changes(
-                self.version)
-        except ApiError:
-            self._line({"type": "gone"})
-            return False
-        for event in events:
-            self._line(event)
-        return True
-
-    def _send_said(self) -> bool:
-        while self.watcher.said:
-            said = self.watcher.said.popleft()
-            for _ in range(said.repeat):
-                self._send(said.text.encode())
-            if said.close:
-                return False
-        return True
-
-    def _line(self, event: dict) -> None:
-        self._send(json.dumps(event).encode() + b"\n")
-
-    def _send(self, data: bytes) -> None:
-        if self.packer:
-            data = (self.packer.compress(data)
-                    + self.packer.flush(zlib.Z_SYNC_FLUSH))
-        if data:
-            self.handler.wfile.write(b"%x\r\n%b\r\n" % (len(data), data))
-            self.handler.wfile.flush()
 
 
 def main() -> int:

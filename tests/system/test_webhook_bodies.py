@@ -15,6 +15,7 @@ from telling import counts, gone, known, newer, text, without
 
 HYPERVISORS = 1
 SETTINGS = {"poll": "3600"}     # What events say is not listed over.
+WATCHED = False         # It is webhooks that tell.
 
 SEGMENT = cloud.segment("blue", 77)
 C = cloud.endpoint("c", "blue", "far-away", "02:00:00:00:0c:0c",

@@ -25,6 +25,7 @@ from telling import counts, known, newer
 
 HYPERVISORS = 1
 SETTINGS = {"poll": "3600"}
+WATCHED = False         # It is webhooks that tell.
 
 SECONDS = 2.0           # That an attack lasts.
 WORST = 1.0             # Longest that an answer may take, in s.

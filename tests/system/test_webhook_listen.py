@@ -20,6 +20,7 @@ from telling import counts, known, newer
 
 HYPERVISORS = 1
 SETTINGS = {"poll": "3600"}
+WATCHED = False         # It is webhooks that tell.
 
 C = cloud.endpoint("c", "blue", "far-away", "02:00:00:00:0c:0c",
                    ["10.0.0.12"])

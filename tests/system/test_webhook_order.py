@@ -20,6 +20,7 @@ from telling import delete, known, newer, put, tell
 
 HYPERVISORS = 2
 SETTINGS = {"poll": "3600", "hold": "3600"}
+WATCHED = False         # It is webhooks that tell.
 
 MEMBERS = ("revision", "host", "mac", "ips")
 

@@ -18,6 +18,7 @@ from telling import counts, gone, known, newer
 
 HYPERVISORS = 2
 SETTINGS = {"poll": "3600"}
+WATCHED = False         # It is webhooks that tell.
 
 SEND = Path(__file__).with_name("sdk") / "send.js"
 MODULES = Path(__file__).resolve().parents[2] / "build/sdk/node_modules"

@@ -16,6 +16,7 @@ from telling import delete, has_arrived, known, newer, put, tell
 
 HYPERVISORS = 3
 SETTINGS = {"poll": "3600"}
+WATCHED = False         # It is webhooks that tell.
 ROUNDS = 200
 
 

@@ -171,8 +171,8 @@ add_claim(struct endpoint *e, enum claim_kind kind, const struct in6_addr *ip,
     c->pair_mac = pair_mac;
 }
 
-static struct endpoint *
-endpoint_create(struct inventory *inv, const struct object *object)
+struct endpoint *
+inventory_make_endpoint(struct inventory *inv, const struct object *object)
 {
     const struct endpoint_object *o = &object->endpoint;
     struct in6_addr lla;
@@ -190,6 +190,7 @@ endpoint_create(struct inventory *inv, const struct object *object)
     struct endpoint *e = xzalloc(sizeof *e + n_claims * sizeof e->claims[0]
                                  + n_macs * sizeof(struct pair_mac)
                                  + hostname_size);
+    e->node = inventory_ref_endpoint_node(inv, object->id);
     e->segment = inventory_ref_segment(inv, o->segment);
     e->host = inventory_ref_host(inv, o->host);
     e->revision = object->revision;
@@ -261,8 +262,8 @@ endpoint_unindex(struct inventory *inv, struct endpoint *e)
     inv->n_known[OBJECT_ENDPOINT]--;
 }
 
-static void
-endpoint_free(struct inventory *inv, struct endpoint *e)
+void
+inventory_free_endpoint(struct inventory *inv, struct endpoint *e)
 {
     inventory_unref_segment(inv, e->segment);
     inventory_unref_host(inv, e->host);
@@ -275,13 +276,10 @@ host_is_known(const struct host_node *host)
     return host->known || host->self;
 }
 
-/* Is 'new' the same as 'old' to all others: does it lay claim to the same
- * addresses and MACs, with the same right? */
 static bool
-claims_are_same(const struct endpoint *old, const struct endpoint *new)
+claims_are_equal(const struct endpoint *old, const struct endpoint *new)
 {
     if (old->segment != new->segment || !eth_addr_equals(old->mac, new->mac)
-        || host_is_known(old->host) != host_is_known(new->host)
         || old->n_claims != new->n_claims) {
         return false;
     }
@@ -297,12 +295,30 @@ claims_are_same(const struct endpoint *old, const struct endpoint *new)
     return true;
 }
 
+bool
+inventory_endpoints_are_equal(const struct endpoint *a,
+                              const struct endpoint *b)
+{
+    return a->host == b->host && a->port_security == b->port_security
+           && claims_are_equal(a, b)
+           && nullable_string_is_equal(endpoint_hostname(a),
+                                       endpoint_hostname(b));
+}
+
+/* Is 'new' the same as 'old' to all others: does it lay claim to the same
+ * addresses and MACs, with the same right? */
+static bool
+claims_are_same(const struct endpoint *old, const struct endpoint *new)
+{
+    return host_is_known(old->host) == host_is_known(new->host)
+           && claims_are_equal(old, new);
+}
+
 void
 inventory_change_endpoint(struct inventory *inv, struct endpoint_node *node,
-                          const struct object *object)
+                          struct endpoint *new)
 {
     struct endpoint *old = node->endpoint;
-    struct endpoint *new = object ? endpoint_create(inv, object) : NULL;
     bool others = !old || !new || !claims_are_same(old, new);
 
     inv->seqno++;
@@ -315,14 +331,13 @@ inventory_change_endpoint(struct inventory *inv, struct endpoint_node *node,
     }
     node->endpoint = new;
     if (new) {
-        new->node = node;
         endpoint_index(inv, new);
         if (others) {
             touch_endpoint_and_sharers(inv, new);
         }
     }
     if (old) {
-        endpoint_free(inv, old);
+        inventory_free_endpoint(inv, old);
     }
 }
 

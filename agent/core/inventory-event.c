@@ -128,16 +128,16 @@ inventory_unbury_all(struct inventory *inv)
 bool
 inventory_event_prevails(const struct inventory *inv,
                          const struct known *known,
-                         const struct object *object)
+                         enum object_kind kind, const char *id,
+                         uint64_t revision)
 {
     const struct tombstone *t;
 
     if (known) {
-        return is_marked(inv, *known->list)
-               && object->revision <= *known->revision;
+        return is_marked(inv, *known->list) && revision <= *known->revision;
     }
-    t = find_tombstone(inv, object->kind, object->id);
-    return t && is_marked(inv, t->mark) && object->revision <= t->revision;
+    t = find_tombstone(inv, kind, id);
+    return t && is_marked(inv, t->mark) && revision <= t->revision;
 }
 
 /* Events. */

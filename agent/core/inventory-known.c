@@ -276,15 +276,16 @@ put_router(struct inventory *inv, struct object *object, uint32_t list)
     count_put(inv, &k, was_known, node->list, list);
 }
 
-static void
-put_endpoint(struct inventory *inv, struct object *object, uint32_t list)
+void
+inventory_put_endpoint(struct inventory *inv, struct endpoint *e,
+                       uint32_t list)
 {
-    struct endpoint_node *node = inventory_ref_endpoint_node(inv, object->id);
+    struct endpoint_node *node = e->node;
     bool was_known = node->endpoint != NULL;
     uint32_t old = was_known ? node->endpoint->list : 0;
     struct known k;
 
-    inventory_change_endpoint(inv, node, object);
+    inventory_change_endpoint(inv, node, e);
     known_endpoint(&k, node);
     count_put(inv, &k, was_known, old, list);
 }
@@ -304,7 +305,8 @@ inventory_put_known(struct inventory *inv, struct object *object,
         put_router(inv, object, list);
         break;
     case OBJECT_ENDPOINT:
-        put_endpoint(inv, object, list);
+        inventory_put_endpoint(inv, inventory_make_endpoint(inv, object),
+                               list);
         break;
     default:
         OVS_NOT_REACHED();

@@ -19,11 +19,31 @@
  * whole.  Then what was staged is applied, what to do with what the list lacks
  * is decided, and that is deleted or held. */
 
-/* An object of the list under way that differs from what is known. */
+/* An object of the list under way that differs from what is known.  Of
+ * endpoints there may be many, so they are staged in the form in which they
+ * are kept. */
 struct staged {
     struct hmap_node node;      /* In inventory's 'staged'. */
     struct object *object;
 };
+
+static struct endpoint *
+find_staged_endpoint(const struct inventory *inv, const char *id)
+{
+    const struct endpoint_node *node = inventory_find_endpoint(inv, id);
+    struct endpoint *e;
+
+    if (node && node->staged) {
+        HMAP_FOR_EACH_WITH_HASH (e, mac_node, node->id_node.hash,
+                                 &inv->staged[OBJECT_ENDPOINT]) {
+            if (e->node == node) {
+                return e;
+            }
+        }
+        OVS_NOT_REACHED();
+    }
+    return NULL;
+}
 
 static struct staged *
 staged_find(const struct inventory *inv, enum object_kind kind, const char *id)
@@ -68,10 +88,63 @@ mark_listed(struct inventory *inv, const struct known *k)
 }
 
 static void
+drop_staged_endpoint(struct inventory *inv, struct endpoint *e)
+{
+    struct endpoint_node *node = e->node;
+
+    node->staged = false;
+    inventory_free_endpoint(inv, e);
+    inventory_release_endpoint(inv, node);
+}
+
+/* If the object is staged, returns true and stores its revision. */
+static bool
+is_staged(const struct inventory *inv, enum object_kind kind, const char *id,
+          uint64_t *revision)
+{
+    if (kind == OBJECT_ENDPOINT) {
+        const struct endpoint *e = find_staged_endpoint(inv, id);
+
+        *revision = e ? e->revision : 0;
+        return e != NULL;
+    }
+
+    const struct staged *s = staged_find(inv, kind, id);
+    *revision = s ? s->object->revision : 0;
+    return s != NULL;
+}
+
+static void
+unstage(struct inventory *inv, enum object_kind kind, const char *id)
+{
+    if (kind == OBJECT_ENDPOINT) {
+        struct endpoint *e = find_staged_endpoint(inv, id);
+
+        hmap_remove(&inv->staged[kind], &e->mac_node);
+        drop_staged_endpoint(inv, e);
+    } else {
+        struct staged *s = staged_find(inv, kind, id);
+
+        hmap_remove(&inv->staged[kind], &s->node);
+        object_destroy(s->object);
+        free(s);
+    }
+}
+
+static void
 stage(struct inventory *inv, struct object *object)
 {
-    struct staged *s = xmalloc(sizeof *s);
+    if (object->kind == OBJECT_ENDPOINT) {
+        struct endpoint *e = inventory_make_endpoint(inv, object);
 
+        e->node->staged = true;
+        hmap_insert(&inv->staged[OBJECT_ENDPOINT], &e->mac_node,
+                    e->node->id_node.hash);
+        object_destroy(object);
+        return;
+    }
+
+    struct staged *s = xmalloc(sizeof *s);
     s->object = object;
     hmap_insert(&inv->staged[object->kind], &s->node,
                 inventory_object_hash(object->kind, object->id));
@@ -80,16 +153,16 @@ stage(struct inventory *inv, struct object *object)
 enum list_add
 inventory_list_add(struct inventory *inv, struct object *object)
 {
-    struct staged *s = staged_find(inv, object->kind, object->id);
+    uint64_t staged;
     struct known k;
     bool known = inventory_find_known(inv, object->kind, object->id, &k);
     bool listed = known && *k.list == inv->list;
 
     ovs_assert(inv->listing && !inv->whole);
-    if (s) {
-        if (object->revision > s->object->revision) {
-            object_destroy(s->object);
-            s->object = object;
+    if (is_staged(inv, object->kind, object->id, &staged)) {
+        if (object->revision > staged) {
+            unstage(inv, object->kind, object->id);
+            stage(inv, object);
         } else {
             object_destroy(object);
         }
@@ -129,7 +202,8 @@ apply_object(struct inventory *inv, struct object *object,
     struct known k;
     bool known = inventory_find_known(inv, object->kind, object->id, &k);
 
-    if (inventory_event_prevails(inv, known ? &k : NULL, object)) {
+    if (inventory_event_prevails(inv, known ? &k : NULL, object->kind,
+                                 object->id, object->revision)) {
         object_destroy(object);
     } else if (known && inventory_known_equals(&k, object)) {
         *k.revision = object->revision;
@@ -142,6 +216,33 @@ apply_object(struct inventory *inv, struct object *object,
             inventory_unbury(inv, object->kind, object->id);
         }
         inventory_put_known(inv, object, inv->list);
+    }
+}
+
+static void
+apply_endpoint(struct inventory *inv, struct endpoint *e,
+               struct list_result *result)
+{
+    const char *id = e->node->id;
+    struct known k;
+    bool known = inventory_find_known(inv, OBJECT_ENDPOINT, id, &k);
+
+    if (inventory_event_prevails(inv, known ? &k : NULL, OBJECT_ENDPOINT, id,
+                                 e->revision)) {
+        drop_staged_endpoint(inv, e);
+    } else if (known
+               && inventory_endpoints_are_equal(e->node->endpoint, e)) {
+        *k.revision = e->revision;
+        drop_staged_endpoint(inv, e);
+    } else {
+        if (known) {
+            result->n_changed++;
+        } else {
+            result->n_added++;
+            inventory_unbury(inv, OBJECT_ENDPOINT, id);
+        }
+        e->node->staged = false;
+        inventory_put_endpoint(inv, e, inv->list);
     }
 }
 
@@ -170,17 +271,24 @@ static const enum object_kind sweep_order[] = {
 
 /* Returns how many there were. */
 static size_t
-apply_bucket(struct inventory *inv, struct hmap *staged, size_t bucket)
+apply_bucket(struct inventory *inv, enum object_kind kind, size_t bucket)
 {
+    struct list_result *result = &inv->whole->result;
+    struct hmap *staged = &inv->staged[kind];
     struct hmap_node *node;
     size_t n = 0;
 
     while ((node = staged->buckets[bucket])) {
-        struct staged *s = CONTAINER_OF(node, struct staged, node);
-
         hmap_remove(staged, node);
-        apply_object(inv, s->object, &inv->whole->result);
-        free(s);
+        if (kind == OBJECT_ENDPOINT) {
+            apply_endpoint(inv, CONTAINER_OF(node, struct endpoint, mac_node),
+                           result);
+        } else {
+            struct staged *s = CONTAINER_OF(node, struct staged, node);
+
+            apply_object(inv, s->object, result);
+            free(s);
+        }
         n++;
     }
     return n;
@@ -189,25 +297,31 @@ apply_bucket(struct inventory *inv, struct hmap *staged, size_t bucket)
 static void
 destroy_staged(struct inventory *inv, enum object_kind kind)
 {
+    struct endpoint *e;
     struct staged *s;
 
-    HMAP_FOR_EACH_POP (s, node, &inv->staged[kind]) {
-        object_destroy(s->object);
-        free(s);
+    if (kind == OBJECT_ENDPOINT) {
+        HMAP_FOR_EACH_POP (e, mac_node, &inv->staged[kind]) {
+            drop_staged_endpoint(inv, e);
+        }
+    } else {
+        HMAP_FOR_EACH_POP (s, node, &inv->staged[kind]) {
+            object_destroy(s->object);
+            free(s);
+        }
     }
     hmap_destroy(&inv->staged[kind]);
     hmap_init(&inv->staged[kind]);
 }
 
-/* Tables that are large take long to grow, so they do it while they are
+/* A table that is large takes long to grow, so it does it while it is
  * small. */
 static void
-reserve_for_endpoints(struct inventory *inv)
+reserve_for_claims(struct inventory *inv)
 {
     size_t n = hmap_count(&inv->staged[OBJECT_ENDPOINT]);
 
-    if (n > hmap_count(&inv->endpoints)) {
-        hmap_reserve(&inv->endpoints, hmap_count(&inv->endpoints) + n);
+    if (n > hmap_count(&inv->claims)) {
         hmap_reserve(&inv->claims, hmap_count(&inv->claims) + n);
     }
 }
@@ -223,10 +337,10 @@ apply_staged(struct inventory *inv, size_t max_work)
         struct hmap *staged = &inv->staged[kind];
 
         if (!w->bucket && kind == OBJECT_ENDPOINT) {
-            reserve_for_endpoints(inv);
+            reserve_for_claims(inv);
         }
         if (w->bucket <= staged->mask && !hmap_is_empty(staged)) {
-            size_t n = apply_bucket(inv, staged, w->bucket++);
+            size_t n = apply_bucket(inv, kind, w->bucket++);
 
             max_work -= MIN(n, max_work);
         } else {

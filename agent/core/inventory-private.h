@@ -89,7 +89,8 @@ struct router_node *inventory_find_router(const struct inventory *,
 /* inventory-change.c */
 
 /* Makes 'object' what is known of 'node'; NULL: nothing is known any more.
- * Those of segments and routers take over what 'object' holds. */
+ * Those of segments and routers take over what 'object' holds, that of
+ * endpoints the endpoint itself. */
 void inventory_change_host(struct inventory *, struct host_node *,
                            const struct object *object);
 void inventory_change_segment(struct inventory *, struct segment_node *,
@@ -97,7 +98,12 @@ void inventory_change_segment(struct inventory *, struct segment_node *,
 void inventory_change_router(struct inventory *, struct router_node *,
                              struct object *object);
 void inventory_change_endpoint(struct inventory *, struct endpoint_node *,
-                               const struct object *object);
+                               struct endpoint *);
+
+/* Returns an endpoint that nobody sees yet; frees such a one. */
+struct endpoint *inventory_make_endpoint(struct inventory *,
+                                         const struct object *);
+void inventory_free_endpoint(struct inventory *, struct endpoint *);
 
 struct router_node *inventory_router_create(struct inventory *,
                                             const char *id);
@@ -114,6 +120,8 @@ bool inventory_router_equals(const struct router_node *,
                              const struct router_object *);
 bool inventory_endpoint_equals(const struct endpoint *,
                                const struct endpoint_object *);
+bool inventory_endpoints_are_equal(const struct endpoint *,
+                                   const struct endpoint *);
 
 /* inventory-known.c */
 
@@ -155,6 +163,8 @@ void inventory_for_each_in_bucket(struct inventory *, enum object_kind,
  * list number 'list' or with the mark of an event. */
 void inventory_put_known(struct inventory *, struct object *object,
                          uint32_t list);
+void inventory_put_endpoint(struct inventory *, struct endpoint *,
+                            uint32_t list);
 void inventory_delete_known(struct inventory *, const struct known *);
 
 /* inventory-event.c */
@@ -174,7 +184,8 @@ void inventory_expire_tombstones(struct inventory *, long long int now);
  * than this object of the list?  'known' is what is known of it or NULL. */
 bool inventory_event_prevails(const struct inventory *,
                               const struct known *known,
-                              const struct object *);
+                              enum object_kind, const char *id,
+                              uint64_t revision);
 
 /* inventory-list.c */
 

@@ -275,7 +275,7 @@ void
 inventory_release_endpoint(struct inventory *inv, struct endpoint_node *node)
 {
     if (!node->endpoint && !node->installed && !node->touched
-        && !node->waiting && !node->local) {
+        && !node->waiting && !node->local && !node->staged) {
         hmap_remove(&inv->endpoints, &node->id_node);
         free(node);
     }

@@ -117,7 +117,7 @@ struct pair_mac {
  * claims are followed by 'n_pair_macs' struct pair_macs and the hostname. */
 struct endpoint {
     struct endpoint_node *node;
-    struct hmap_node mac_node;  /* In segment->endpoints. */
+    struct hmap_node mac_node;  /* In segment->endpoints, or staged. */
     struct ovs_list host_list;  /* In host->endpoints. */
     struct segment_node *segment;
     struct host_node *host;
@@ -138,9 +138,10 @@ struct endpoint_node {
     struct hmap_node id_node;   /* In inventory's 'endpoints'. */
     struct endpoint *endpoint;  /* NULL while not in the inventory. */
     struct installed *installed;    /* overlay.h's. */
-    bool touched;
-    bool waiting;               /* overlay.h's: in its own queue. */
-    bool local;                 /* overlay.h's: has a struct local. */
+    bool touched : 1;
+    bool staged : 1;            /* There is a staged endpoint. */
+    bool waiting : 1;           /* overlay.h's: in its own queue. */
+    bool local : 1;             /* overlay.h's: has a struct local. */
     char id[];
 };
 

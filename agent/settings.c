@@ -196,6 +196,7 @@ settings_run(struct agent *agent)
         configure_switch(agent);
         agent->next_address_check = 0;
         if (!agent->configured || strcmp(old_source, new_source)) {
+            wiring_finish_list(agent);
             configure_cache(agent);
             create_source(agent);
         }

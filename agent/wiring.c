@@ -20,14 +20,12 @@ VLOG_DEFINE_THIS_MODULE(wiring);
 
 /* From the inventory source into the inventory. */
 
-static void apply_list(struct agent *, size_t max_work);
-
 static void
 list_begin(void *agent_)
 {
     struct agent *agent = agent_;
 
-    apply_list(agent, SIZE_MAX);    /* The one before, if it is not yet. */
+    wiring_finish_list(agent);      /* The one before. */
     inventory_list_begin(agent->inventory);
     agent->list_anonymous = false;
     agent->n_duplicates = 0;
@@ -132,6 +130,12 @@ apply_list(struct agent *agent, size_t max_work)
 }
 
 void
+wiring_finish_list(struct agent *agent)
+{
+    apply_list(agent, SIZE_MAX);
+}
+
+void
 wiring_run_list(struct agent *agent)
 {
     apply_list(agent, LIST_WORK);
@@ -163,8 +167,10 @@ list_abort(void *agent_)
 {
     struct agent *agent = agent_;
 
-    inventory_list_abort(agent->inventory);
-    wiring_forget_list(agent);
+    if (!agent->list_version) {     /* Else it is whole. */
+        inventory_list_abort(agent->inventory);
+        wiring_forget_list(agent);
+    }
 }
 
 /* The inventory is no longer what the last list said. */

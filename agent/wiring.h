@@ -25,8 +25,9 @@ struct overlay_sink wiring_overlay_sink(struct agent *);
 /* Takes in an event, from wherever it came. */
 void wiring_take_event(struct agent *, struct inventory_event *);
 
-/* Applies some of a whole list, if there is one. */
+/* Applies some of a whole list, if there is one; all that is left of it. */
 void wiring_run_list(struct agent *);
+void wiring_finish_list(struct agent *);
 void wiring_wait_list(const struct agent *);
 
 /* Frees what is kept of a list that is being taken in or applied. */

@@ -10,6 +10,7 @@
 
 #include "agent/local-address.h"
 #include "agent/settings.h"
+#include "agent/settling.h"
 #include "agent/webhooks.h"
 #include "agent/wiring.h"
 #include "cloud/inventory-cache.h"
@@ -57,6 +58,7 @@ agent_init(struct agent *agent, const struct config *config,
     agent->started = time_msec();
     shash_init(&agent->served);
     waits_init(&agent->waits);
+    agent->settling = settling_create();
     agent->synced_bundle = BUNDLE_NOT_SENT;
     agent->inventory = inventory_create();
 
@@ -83,6 +85,7 @@ agent_destroy(struct agent *agent)
 {
     webhooks_close(agent);
     waits_destroy(&agent->waits);
+    settling_destroy(agent->settling);
     inventory_source_destroy(agent->source);
     inventory_cache_destroy(agent->cache);
     overlay_destroy(agent->overlay);
@@ -426,6 +429,7 @@ agent_run(struct agent *agent)
     run_left_session(agent);
     run_switch_loss(agent);
     run_overlay(agent);
+    settling_run(agent->settling, agent->session, &agent->waits);
     webhooks_answer(agent);
     ovsdb_client_commit(agent->ovsdb);
     run_address_check(agent);
@@ -442,6 +446,7 @@ agent_wait(struct agent *agent)
     }
     wiring_wait_list(agent);
     webhooks_wait(agent);
+    settling_wait(agent->settling);
     switch_session_wait(agent->session);
     if (agent->lost_at && agent->lost_at != LLONG_MAX) {
         poll_timer_wait_until(agent->lost_at);

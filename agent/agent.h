@@ -24,6 +24,7 @@
 struct inventory_cache;
 struct inventory_source;
 struct ovsdb_client;
+struct settling;
 struct switch_session;
 struct webhook_server;
 
@@ -60,6 +61,7 @@ struct agent {
     char *webhooks_error;       /* Why not, though it should, or NULL. */
     long long int webhooks_retry;   /* When to try again, in ms; 0: no need. */
     struct waits waits;
+    struct settling *settling;
 
     /* Where the list that is being taken in, or applied, stands. */
     char *list_version;         /* While it is applied, or NULL. */

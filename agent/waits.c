@@ -17,6 +17,14 @@ struct wait_object {
     char *id;
 };
 
+/* Have the switch's cached flows followed? */
+enum wait_settled {
+    NOT_WANTED,
+    UNSETTLED,
+    SETTLING,
+    SETTLED,
+};
+
 struct wait {
     struct hmap_node node;      /* In waits' 'by_ticket'. */
     uint64_t ticket;
@@ -25,6 +33,7 @@ struct wait {
     size_t n_objects, allocated_objects;
     size_t n_complete;          /* So many of them were seen to be. */
     uint64_t bundle;            /* Number, or NOT_SENT. */
+    enum wait_settled settled;
 };
 
 void
@@ -96,6 +105,12 @@ wait_for_list(struct wait *w, uint32_t list)
     w->list = MAX(w->list, list);
 }
 
+void
+wait_for_revalidation(struct wait *w)
+{
+    w->settled = UNSETTLED;
+}
+
 static bool
 is_complete(struct wait *w, const struct overlay *overlay)
 {
@@ -131,7 +146,55 @@ waits_unsent(struct waits *waits)
 
     HMAP_FOR_EACH (w, node, &waits->by_ticket) {
         w->bundle = NOT_SENT;
+        if (w->settled != NOT_WANTED) {
+            w->settled = UNSETTLED;
+        }
     }
+}
+
+static bool
+is_applied(const struct wait *w, uint64_t applied)
+{
+    return w->bundle != NOT_SENT && w->bundle <= applied;
+}
+
+bool
+waits_settle(struct waits *waits, uint64_t applied)
+{
+    bool any = false;
+    struct wait *w;
+
+    HMAP_FOR_EACH (w, node, &waits->by_ticket) {
+        if (w->settled == UNSETTLED && is_applied(w, applied)) {
+            w->settled = SETTLING;
+            any = true;
+        }
+    }
+    return any;
+}
+
+static void
+end_settling(struct waits *waits, enum wait_settled settled)
+{
+    struct wait *w;
+
+    HMAP_FOR_EACH (w, node, &waits->by_ticket) {
+        if (w->settled == SETTLING) {
+            w->settled = settled;
+        }
+    }
+}
+
+void
+waits_settled(struct waits *waits)
+{
+    end_settling(waits, SETTLED);
+}
+
+void
+waits_unsettled(struct waits *waits)
+{
+    end_settling(waits, UNSETTLED);
 }
 
 bool
@@ -139,7 +202,8 @@ waits_is_over(const struct waits *waits, uint64_t ticket, uint64_t applied)
 {
     const struct wait *w = find(waits, ticket);
 
-    return !w || (w->bundle != NOT_SENT && w->bundle <= applied);
+    return !w || (is_applied(w, applied) && (w->settled == NOT_WANTED
+                                             || w->settled == SETTLED));
 }
 
 void

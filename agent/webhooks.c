@@ -67,11 +67,14 @@ wait_for_event(struct wait *wait, const struct inventory_event *event,
 
 static void
 take_events(void *agent_, struct inventory_event *events, size_t n,
-            uint64_t ticket)
+            uint64_t ticket, bool revalidated)
 {
     struct agent *agent = agent_;
     struct wait *wait = ticket ? waits_add(&agent->waits, ticket) : NULL;
 
+    if (wait && revalidated) {
+        wait_for_revalidation(wait);
+    }
     for (size_t i = 0; i < n; i++) {
         if (wait) {
             wait_for_event(wait, &events[i], agent->inventory);

@@ -188,15 +188,18 @@ answer_in_body(struct connection *c)
 
 /* Receiving. */
 
-/* Of several the first counts (RFC 7240, 2). */
+/* Of several that say how long the first counts (RFC 7240, 2). */
 static enum MHD_Result
-look_for_wait(void *wait_, enum MHD_ValueKind kind OVS_UNUSED,
-              const char *name, const char *value)
+look_for_preferences(void *request, enum MHD_ValueKind kind OVS_UNUSED,
+                     const char *name, const char *value)
 {
-    int *wait = wait_;
+    struct request *r = request;
 
-    if (value && *wait < 0 && !strcasecmp(name, "Prefer")) {
-        *wait = header_prefer_wait(value, WAIT_MAX);
+    if (value && !strcasecmp(name, "Prefer")) {
+        if (r->wait < 0) {
+            r->wait = header_prefer_wait(value, WAIT_MAX);
+        }
+        r->post.revalidated |= header_prefers(value, "revalidated");
     }
     return MHD_YES;
 }
@@ -220,8 +223,8 @@ get_post(struct connection *c)
         .ce_type = get_header(c, "ce-type"),
     };
     r->wait = -1;
-    MHD_get_connection_values(c->mhd, MHD_HEADER_KIND, look_for_wait,
-                              &r->wait);
+    MHD_get_connection_values(c->mhd, MHD_HEADER_KIND, look_for_preferences,
+                              r);
 }
 
 static void
@@ -333,7 +336,9 @@ webhook_connections_answer(struct webhook_connections *all, long long int now)
                                    "%s", "");
             }
             smap_add_format(&c->request.answer.headers, "Preference-Applied",
-                            "wait=%d", c->request.wait);
+                            "wait=%d%s", c->request.wait,
+                            (installed && c->request.post.revalidated
+                             ? ", revalidated" : ""));
             end_wait(c);
             MHD_resume_connection(c->mhd);
 

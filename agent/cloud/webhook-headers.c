@@ -70,18 +70,49 @@ parse_wait(const char *s, const char *end, int max)
     return s >= end || *s == ';' ? n : -1;
 }
 
+/* Returns what follows the first preference with the name 'name', up to
+ * '*endp', or NULL if there is none. */
+static const char *
+find_preference(const char *value, const char *name, const char **endp)
+{
+    for (const char *s = value; *s; s = *endp) {
+        s += strspn(s, OWS ",");
+        *endp = end_of_preference(s);
+
+        size_t len = strcspn(s, OWS "=;,");
+        if (len == strlen(name) && !strncasecmp(s, name, len)) {
+            return s + len;
+        }
+    }
+    return NULL;
+}
+
 int
 header_prefer_wait(const char *value, int max)
 {
-    for (const char *s = value; *s; ) {
-        s += strspn(s, OWS ",");
+    const char *end;
+    const char *s = find_preference(value, "wait", &end);
 
-        const char *end = end_of_preference(s);
-        size_t len = strcspn(s, OWS "=;,");
-        if (len == strlen("wait") && !strncasecmp(s, "wait", len)) {
-            return parse_wait(s + len, end, max);
-        }
-        s = end;
+    return s ? parse_wait(s, end, max) : -1;
+}
+
+bool
+header_prefers(const char *value, const char *name)
+{
+    const char *end;
+    const char *s = find_preference(value, name, &end);
+
+    if (!s) {
+        return false;
     }
-    return -1;
+    s += strspn(s, OWS);
+    if (*s == '=') {
+        s++;
+        s += strspn(s, OWS);
+        if (s[0] == '"' && s[1] == '"') {
+            s += 2;
+            s += strspn(s, OWS);
+        }
+    }
+    return s >= end || *s == ';';
 }

@@ -16,4 +16,8 @@ bool header_is_media_type(const char *value, const char *type);
  * known, and whatever is no preference, are passed over. */
 int header_prefer_wait(const char *value, int max);
 
+/* Is the preference 'name', which has no value, in the value of a Prefer
+ * field?  An empty value is none (RFC 7240, 2). */
+bool header_prefers(const char *value, const char *name);
+
 #endif /* webhook-headers.h */

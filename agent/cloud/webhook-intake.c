@@ -275,7 +275,8 @@ take_events(struct webhook_intake *intake, const struct webhook_post *post,
                            "in a few minutes than can be told apart");
         webhook_answer_retry_after(answer, RETRY_FULL);
     } else if (decode(post, body, len, &batch, answer)) {
-        intake->sink.events(intake->sink.aux, batch.events, batch.n, ticket);
+        intake->sink.events(intake->sink.aux, batch.events, batch.n, ticket,
+                            post->revalidated);
         inventory_event_batch_uninit(&batch);
         if (post->sign.id) {
             webhook_replay_add(intake->replay, post->sign.id,
@@ -305,7 +306,8 @@ webhook_intake_take(struct webhook_intake *intake,
     if (post->sign.id && webhook_replay_seen(intake->replay, post->sign.id,
                                              get_expiry(intake, post))) {
         if (ticket) {
-            intake->sink.events(intake->sink.aux, NULL, 0, ticket);
+            intake->sink.events(intake->sink.aux, NULL, 0, ticket,
+                                post->revalidated);
         }
         intake->n_repeated++;
         webhook_answer_set(answer, MHD_HTTP_ACCEPTED, "%s", "");

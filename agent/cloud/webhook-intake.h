@@ -26,6 +26,7 @@ struct webhook_post {
     const char *content_type;
     const char *content_encoding;
     const char *ce_specversion, *ce_id, *ce_source, *ce_type;
+    bool revalidated;           /* Preferred. */
 };
 
 struct webhook_intake;
@@ -46,8 +47,8 @@ bool webhook_intake_check_headers(struct webhook_intake *,
 
 /* Takes in the request, whose headers have been checked, with the 'len' bytes
  * of 'body', and sets '*answer'.  Returns true if it was authenticated.  With
- * a 'ticket' other than 0, the sink can be asked for that if, and only if,
- * the answer is 202. */
+ * a 'ticket' other than 0, the sink can be asked for that, as 'post' prefers,
+ * if, and only if, the answer is 202. */
 bool webhook_intake_take(struct webhook_intake *, const struct webhook_post *,
                          const char *body, size_t len, uint64_t ticket,
                          struct webhook_answer *answer);

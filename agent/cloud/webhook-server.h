@@ -36,10 +36,12 @@ struct webhook_sink {
 
     /* Takes in 'n' events at once; the sink may take objects and strings out
      * of them.  If 'ticket' is not 0, the server will ask by that number
-     * whether the switch has what the events lead to.  'n' may be 0: then the
-     * question is whether it has everything that was taken in until now. */
+     * whether the switch has what the events lead to; with 'revalidated',
+     * whether it goes by nothing else any more, cached flows included.  'n'
+     * may be 0: then the question is whether it has everything that was taken
+     * in until now. */
     void (*events)(void *aux, struct inventory_event *events, size_t n,
-                   uint64_t ticket);
+                   uint64_t ticket, bool revalidated);
 
     /* Does the switch have it?  Asked in webhook_server_answer(). */
     bool (*is_installed)(void *aux, uint64_t ticket);

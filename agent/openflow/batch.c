@@ -107,31 +107,50 @@ end_addition(const struct addition *a)
 
 /* What ofputil_encode_flow_mod() makes (test-batch.c compares), without
  * compressing the match, expanding it, and copying the message. */
-void
-batch_flow(struct batch *batch, const struct flow_entry *e, bool add,
-           int ofp_version)
+static void
+put_flow_mod(struct batch *batch, enum batch_order order,
+             const struct flow_entry *e, uint8_t command, int ofp_version)
 {
-    struct addition a = begin_addition(
-        batch, add ? BATCH_ADDITIONS : BATCH_DELETIONS, ofp_version);
+    struct addition a = begin_addition(batch, order, ofp_version);
+    bool add = command == OFPFC_ADD;
     struct ofp11_flow_mod *ofm;
 
     ofpraw_put_xid(OFPRAW_OFPT11_FLOW_MOD, ofp_version, a.xid, a.chunk);
     ofm = ofpbuf_put_zeros(a.chunk, sizeof *ofm);
     ofm->cookie = add ? htonll(e->cookie) : 0;
     ofm->table_id = e->table;
-    ofm->command = add ? OFPFC_ADD : OFPFC_DELETE_STRICT;
+    ofm->command = command;
     ofm->priority = htons(e->priority);
     ofm->buffer_id = htonl(UINT32_MAX);
     ofm->out_port = ofputil_port_to_ofp11(OFPP_ANY);
     ofm->out_group = htonl(OFPG_ANY);
     ofputil_put_ofp11_match(a.chunk, &e->match,
                             ofputil_protocol_from_ofp_version(ofp_version));
-    if (add) {
+    if (command != OFPFC_DELETE_STRICT) {
         ofpacts_put_openflow_instructions(e->actions.data, e->actions.size,
                                           a.chunk, ofp_version);
     }
     end_addition(&a);
     batch->n_flow_mods++;
+}
+
+void
+batch_flow(struct batch *batch, const struct flow_entry *e, bool add,
+           int ofp_version)
+{
+    if (add) {
+        put_flow_mod(batch, BATCH_ADDITIONS, e, OFPFC_ADD, ofp_version);
+    } else {
+        put_flow_mod(batch, BATCH_DELETIONS, e, OFPFC_DELETE_STRICT,
+                     ofp_version);
+    }
+}
+
+void
+batch_flow_touched(struct batch *batch, const struct flow_entry *e,
+                   int ofp_version)
+{
+    put_flow_mod(batch, BATCH_ADDITIONS, e, OFPFC_MODIFY_STRICT, ofp_version);
 }
 
 static void

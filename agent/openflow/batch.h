@@ -37,6 +37,10 @@ void batch_clear(struct batch *);
 
 void batch_flow(struct batch *, const struct flow_entry *, bool add,
                 int ofp_version);
+
+/* Changes a flow to what it is, if it is there. */
+void batch_flow_touched(struct batch *, const struct flow_entry *,
+                        int ofp_version);
 void batch_group(struct batch *, uint32_t group, uint32_t ofport,
                  int ofp_version);
 void batch_group_deleted(struct batch *, uint32_t group, int ofp_version);

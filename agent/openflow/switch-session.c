@@ -79,6 +79,7 @@ struct switch_session {
 
     /* READ and SYNCED. */
     struct batch batch;
+    size_t n_touched;           /* Flows in it that are only touched. */
     struct sync_result sync;
     struct outbox outbox;       /* Of bundles. */
     struct ovs_list pending;    /* Contains struct pending_bundles. */
@@ -123,6 +124,7 @@ forget_pending(struct switch_session *s)
     struct pending_bundle *p;
 
     batch_clear(&s->batch);
+    s->n_touched = 0;
     outbox_clear(&s->outbox);
     LIST_FOR_EACH_POP (p, list_node, &s->pending) {
         free(p);
@@ -394,11 +396,21 @@ switch_session_group_deleted(struct switch_session *s, uint32_t group)
     }
 }
 
+void
+switch_session_touch(struct switch_session *s, const struct flow_entry *e)
+{
+    if (s->state == SWITCH_SYNCED) {
+        batch_flow_touched(&s->batch, e, s->version);
+        s->n_touched++;
+    }
+}
+
 uint64_t
 switch_session_flush(struct switch_session *s)
 {
     struct ovs_list chunks = OVS_LIST_INITIALIZER(&chunks);
     size_t n_flow_mods = s->batch.n_flow_mods;
+    size_t n_changes;
     size_t n_group_mods = s->batch.n_group_mods;
 
     if (s->state != SWITCH_SYNCED || (!n_flow_mods && !n_group_mods)) {
@@ -414,8 +426,10 @@ switch_session_flush(struct switch_session *s)
     p->number = ++s->sent;
     p->commit_xid = (OVS_FORCE ovs_be32) xid;
     ovs_list_push_back(&s->pending, &p->list_node);
-    s->n_bundles++;
-    s->n_flow_mods += n_flow_mods;
+    n_changes = n_flow_mods - s->n_touched;
+    s->n_touched = 0;
+    s->n_bundles += n_changes || n_group_mods;
+    s->n_flow_mods += n_changes;
     s->n_group_mods += n_group_mods;
     return s->sent;
 }

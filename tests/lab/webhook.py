@@ -49,6 +49,11 @@ def signed(secret: str, body: bytes, message_id: str | None = None,
             "webhook-signature": sign(secret, message_id, timestamp, body)}
 
 
+def preference(wait: int, revalidated: bool = False) -> str:
+    """What the header Prefer says, and Preference-Applied after 204."""
+    return f"wait={wait}" + ", revalidated" * revalidated
+
+
 # Bodies.
 
 def event_type(verb: str, obj: dict) -> str:
@@ -165,22 +170,24 @@ class Webhook:
         return self.send(method, path, body, headers).answer()
 
     def send_signed(self, body: object, content_type: str = JSON, *,
-                    wait: int | None = None,
+                    wait: int | None = None, revalidated: bool = False,
                     headers: dict[str, str] | None = None) -> Request:
         """Posts 'body' (bytes, or what becomes JSON), signed; with 'wait' the
-        answer is to come when the switch has it, so many seconds later at the
-        latest.  'headers' come last, so they can spoil what is right."""
+        answer is to come when the switch has it ('revalidated': its cached
+        flows too), so many seconds later at the latest.  'headers' come last,
+        so they can spoil what is right."""
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         all_headers = {"Content-Type": content_type,
                        **signed(self.secrets[0], raw)}
         if wait is not None:
-            all_headers["Prefer"] = f"wait={wait}"
+            all_headers["Prefer"] = preference(wait, revalidated)
         return self.send("POST", PATH, raw, {**all_headers, **(headers or {})})
 
     def post(self, body: object, content_type: str = JSON, *,
-             wait: int | None = None, headers: dict[str, str] | None = None
-             ) -> Answer:
+             wait: int | None = None, revalidated: bool = False,
+             headers: dict[str, str] | None = None) -> Answer:
         return self.send_signed(body, content_type, wait=wait,
+                                revalidated=revalidated,
                                 headers=headers).answer()
 
     def put(self, obj: dict, wait: int | None = 5) -> Answer:
@@ -191,9 +198,11 @@ class Webhook:
 
 
 def post_all(webhooks: Iterable[Webhook], body: object,
-             content_type: str = JSON, wait: int | None = 5) -> list[Answer]:
+             content_type: str = JSON, wait: int | None = 5,
+             revalidated: bool = False) -> list[Answer]:
     """Posts the same to several vtepds at once."""
-    requests = [webhook.send_signed(body, content_type, wait=wait)
+    requests = [webhook.send_signed(body, content_type, wait=wait,
+                                    revalidated=revalidated)
                 for webhook in webhooks]
     return [request.answer() for request in requests]
 

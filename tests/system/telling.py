@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from lab.agent import Agent
 from lab.vm import RawPort
-from lab.webhook import BATCH, batch, post_all
+from lab.webhook import BATCH, batch, post_all, preference
 from scene import Scene
 
 # Higher than those that the cloud API gives, which count from 1.
@@ -35,14 +35,18 @@ def delete(*objects: dict) -> list[tuple[str, dict]]:
 
 
 def tell(scene: Scene, events: list[tuple[str, dict]],
-         hosts: Iterable[str] | None = None) -> None:
+         hosts: Iterable[str] | None = None, *, revalidated: bool = False
+         ) -> None:
     """Posts one batch of events to the vtepds of all hosts, or of those
-    given, at once.  Afterwards their switches have it."""
+    given, at once.  Afterwards their switches have it; with 'revalidated'
+    they go by nothing else any more."""
     names = list(hosts or scene.agents)
     answers = post_all([scene.agents[name].webhook for name in names],
-                       batch(*events), BATCH)
+                       batch(*events), BATCH, revalidated=revalidated)
     for name, answer in zip(names, answers):
         assert answer.status == 204, f"{name}: {answer}"
+        assert answer.headers["preference-applied"] \
+            == preference(5, revalidated)
 
 
 def known(agent: Agent, *members: str) -> dict[str, dict]:

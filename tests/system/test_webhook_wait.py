@@ -5,6 +5,7 @@ goes where the event said."""
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 
 import pytest
 from lab import cloud, frames
@@ -20,7 +21,18 @@ WATCHED = False         # It is webhooks that tell.
 ROUNDS = 200
 
 
-def numbered(source: Vm, target: Vm, number: int) -> bytes:
+@dataclass(frozen=True)
+class Guest:
+    """What a VM is to others."""
+    mac: str
+    ipv4: str
+
+    def endpoint(self, vm: Vm) -> dict:
+        """With this for its MAC and address."""
+        return vm.endpoint(mac=self.mac, ips=[self.ipv4])
+
+
+def numbered(source: Vm | Guest, target: Vm | Guest, number: int) -> bytes:
     """A frame like no other."""
     datagram = frames.udp(source.ipv4, target.ipv4, 7, 9,
                           number.to_bytes(4, "big"))
@@ -29,47 +41,69 @@ def numbered(source: Vm, target: Vm, number: int) -> bytes:
                                     frames.PROTO_UDP, datagram))
 
 
-def count_passed(scene: Scene, source: Vm, target: Vm, rounds: int,
-                 tried_before: bool, prepare=None) -> int:
+def count_passed(scene: Scene, source: Vm, target: Vm, *, tried_before: bool,
+                 revalidated: bool, prepare=None) -> int:
     """Again and again 'target' comes by an event; in how many rounds did the
     first frames after the answer pass, there and back?  With 'tried_before'
-    the source has sent to it while it was not there yet, so that the switch
-    had already found out that there is no way."""
+    it is always the same, and the source has sent to it while it was not there
+    yet, so that the switch had already found out that there is no way.
+    Otherwise it is a new one each time."""
     passed = 0
-    where = target.endpoint()
     with source.raw() as here, target.raw() as there:
-        for number in range(rounds):
+        for number in range(ROUNDS):
             if prepare:
                 prepare()
+            guest = Guest(target.mac, target.ipv4)
             if tried_before:
-                here.send(numbered(source, target, 1 << 20 | number))
-            out = numbered(source, target, number)
-            back = numbered(target, source, number)
-            tell(scene, put(where))
+                here.send(numbered(source, guest, 1 << 20 | number))
+            else:
+                guest = Guest(f"02:00:00:0c:{number >> 8:02x}"
+                              f":{number & 255:02x}",
+                              f"10.0.{1 + (number >> 8)}.{number & 255}")
+            out = numbered(source, guest, number)
+            back = numbered(guest, source, number)
+            tell(scene, put(guest.endpoint(target)), revalidated=revalidated)
             here.send(out)
             forth_passed = has_arrived(there, out)
             there.send(back)
             passed += forth_passed and has_arrived(here, back)
-            tell(scene, delete(where))
+            tell(scene, delete(target.endpoint()), revalidated=revalidated)
     return passed
 
 
-@pytest.mark.parametrize("tried_before", [False, True])
-def test_next_packet_to_new_endpoint(scene: Scene, tried_before: bool
-                                     ) -> None:
-    """The peer is known, with a tunnel."""
-    a, b = scene.pair()
+def newcomer(scene: Scene) -> Vm:
+    """c, plugged in on hv2 and silent, but not in the inventory; it may come
+    with any MAC."""
     c = scene.lab.vm("c", "blue", ["10.0.0.3", "fd00::3"])
     c.plug(scene.hv["hv2"])
-    assert count_passed(scene, a, c, ROUNDS, tried_before) == ROUNDS
+    c.mute()
+    scene.hv["hv2"].vsctl("remove", "interface", c.port, "external_ids",
+                          "attached-mac")
+    return c
 
 
+def test_next_packet_to_new_endpoint(scene: Scene) -> None:
+    """The peer is known, with a tunnel."""
+    a, _ = scene.pair()
+    assert count_passed(scene, a, newcomer(scene), tried_before=False,
+                        revalidated=False) == ROUNDS
+
+
+def test_next_packet_to_endpoint_tried_before(scene: Scene) -> None:
+    a, _ = scene.pair()
+    assert count_passed(scene, a, newcomer(scene), tried_before=True,
+                        revalidated=True) == ROUNDS
+
+
+@pytest.mark.parametrize("revalidated", [False, True])
 @pytest.mark.parametrize("tried_before", [False, True])
-def test_next_packet_to_new_peer(scene: Scene, tried_before: bool) -> None:
+def test_next_packet_to_new_peer(scene: Scene, tried_before: bool,
+                                 revalidated: bool) -> None:
     """The tunnel comes with the endpoint, on both ends."""
     a, c = lonely_pair(scene)
-    assert count_passed(scene, a, c, ROUNDS, tried_before,
-                        lambda: no_tunnels(scene)) == ROUNDS
+    assert count_passed(scene, a, c, tried_before=tried_before,
+                        revalidated=revalidated,
+                        prepare=lambda: no_tunnels(scene)) == ROUNDS
 
 
 def test_next_packet_to_peer_unknown_on_the_underlay(scene: Scene) -> None:
@@ -83,8 +117,8 @@ def test_next_packet_to_peer_unknown_on_the_underlay(scene: Scene) -> None:
             scene.hv[name].forget_neighbours()
 
     try:
-        assert count_passed(scene, a, c, ROUNDS, False,
-                            nothing_known) == ROUNDS
+        assert count_passed(scene, a, c, tried_before=False,
+                            revalidated=True, prepare=nothing_known) == ROUNDS
     finally:
         for name in ("hv1", "hv2"):
             scene.hv[name].know_neighbours()
@@ -101,8 +135,7 @@ def lonely_pair(scene: Scene) -> tuple[Vm, Vm]:
     """a on hv1, in the inventory; c on hv2, plugged in but not."""
     scene.segment("blue", 77)
     a = scene.vm("a", "blue", "hv1")
-    c = scene.lab.vm("c", "blue", ["10.0.0.3", "fd00::3"])
-    c.plug(scene.hv["hv2"])
+    c = newcomer(scene)
     scene.ready(a)
     for name in scene.agents:
         scene.pass_lists(name, 1)
@@ -118,13 +151,13 @@ def test_next_arp_request_is_answered(scene: Scene) -> None:
     with a.raw() as port:
         for _ in range(ROUNDS):
             port.send(request)      # Dropped, and that is remembered.
-            tell(scene, put(c), ["hv1"])
+            tell(scene, put(c), ["hv1"], revalidated=True)
             port.send(request)
             while frame := port.receive(1):
                 if frame.kind == "arp-reply":
                     answered += frame.sha == c["mac"]
                     break
-            tell(scene, delete(c), ["hv1"])
+            tell(scene, delete(c), ["hv1"], revalidated=True)
             port.send(request)
             tell(scene, [], ["hv1"])
             assert not [frame for frame in port.pending()
@@ -145,10 +178,10 @@ def test_vm_moved_by_one_event(scene: Scene) -> None:
     came_out: list[list[str]] = []
     with (scene.lab.capture() as wire, a.raw() as out, b.raw() as at_hv2,
           twin.raw() as at_hv3):
-        tell(scene, put(b.endpoint()))
+        tell(scene, put(b.endpoint()), revalidated=True)
         for number in range(0, 2 * rounds, 2):
             for offset, host, port in ((0, "hv3", at_hv3), (1, "hv2", at_hv2)):
-                tell(scene, put(b.endpoint(host=host)))
+                tell(scene, put(b.endpoint(host=host)), revalidated=True)
                 frame = frame_of[number + offset]
                 out.send(frame)
                 has_arrived(port, frame)

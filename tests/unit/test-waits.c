@@ -129,6 +129,75 @@ test_unsent(void **state)
     assert_true(waits_is_over(waits, 1, 6));
 }
 
+/* The cached flows follow what was applied, not what was sent. */
+static void
+test_revalidation(void **state)
+{
+    struct waits *waits = *state;
+
+    wait_for_revalidation(waits_add(waits, 1));
+    waits_add(waits, 2);
+    assert_false(waits_settle(waits, 100));
+    waits_sent(waits, NULL, 1, 5);
+    assert_false(waits_settle(waits, 4));
+    assert_false(waits_is_over(waits, 1, 5));
+    assert_true(waits_is_over(waits, 2, 5));
+
+    assert_true(waits_settle(waits, 5));
+    assert_false(waits_settle(waits, 5));
+    assert_false(waits_is_over(waits, 1, 5));
+    waits_settled(waits);
+    assert_true(waits_is_over(waits, 1, 5));
+    assert_false(waits_settle(waits, 5));
+}
+
+/* Who comes while others are at it has the next one. */
+static void
+test_revalidation_in_turn(void **state)
+{
+    struct waits *waits = *state;
+
+    wait_for_revalidation(waits_add(waits, 1));
+    wait_for_revalidation(waits_add(waits, 2));
+    waits_sent(waits, NULL, 1, 5);
+    assert_true(waits_settle(waits, 5));
+    wait_for_revalidation(waits_add(waits, 3));
+    waits_sent(waits, NULL, 1, 5);
+    waits_settled(waits);
+    assert_true(waits_is_over(waits, 1, 5));
+    assert_true(waits_is_over(waits, 2, 5));
+    assert_false(waits_is_over(waits, 3, 5));
+    assert_true(waits_settle(waits, 5));
+    waits_settled(waits);
+    assert_true(waits_is_over(waits, 3, 5));
+}
+
+/* It failed, or was about what may not have arrived. */
+static void
+test_revalidation_again(void **state)
+{
+    struct waits *waits = *state;
+
+    wait_for_revalidation(waits_add(waits, 1));
+    waits_sent(waits, NULL, 1, 5);
+    assert_true(waits_settle(waits, 5));
+    waits_unsettled(waits);
+    assert_false(waits_is_over(waits, 1, 5));
+
+    assert_true(waits_settle(waits, 5));
+    waits_unsent(waits);
+    waits_settled(waits);
+    waits_sent(waits, NULL, 1, 6);
+    assert_false(waits_is_over(waits, 1, 6));
+    assert_true(waits_settle(waits, 6));
+    waits_settled(waits);
+    assert_true(waits_is_over(waits, 1, 6));
+
+    waits_unsent(waits);
+    waits_sent(waits, NULL, 1, 7);
+    assert_false(waits_is_over(waits, 1, 7));
+}
+
 static void
 test_each_on_its_own(void **state)
 {
@@ -157,6 +226,9 @@ main(void)
         TEST(test_cost),
         TEST(test_list),
         TEST(test_unsent),
+        TEST(test_revalidation),
+        TEST(test_revalidation_in_turn),
+        TEST(test_revalidation_again),
         TEST(test_each_on_its_own),
     };
 

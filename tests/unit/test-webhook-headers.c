@@ -71,12 +71,49 @@ test_prefer_wait(void **state OVS_UNUSED)
     }
 }
 
+static void
+test_prefers(void **state OVS_UNUSED)
+{
+    static const struct {
+        const char *value;
+        bool yes;
+    } cases[] = {
+        { "revalidated", true },
+        { "wait=5, revalidated", true },
+        { "wait=5,Revalidated", true },
+        { "revalidated ,wait=5", true },
+        { "revalidated=\"\"", true },           /* RFC 7240, 2 */
+        { "revalidated = ; a=b , wait=5", true },
+        { "revalidated; a=\"b, c\"", true },
+        { "revalidated=no", false },
+        { "revalidated=\"no\"", false },
+        { "revalidated=\"", false },
+        { "revalidated x", false },
+        { "not-revalidated", false },
+        { "revalidate", false },
+        { "foo=revalidated", false },
+        { "foo=\"a, revalidated\"", false },
+        { "foo; revalidated", false },
+        { "wait=5", false },
+        { ",", false },
+        { "", false },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        if (header_prefers(cases[i].value, "revalidated") != cases[i].yes) {
+            fail_msg("\"%s\" does%s ask for it", cases[i].value,
+                     cases[i].yes ? "" : " not");
+        }
+    }
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_media_type),
         cmocka_unit_test(test_prefer_wait),
+        cmocka_unit_test(test_prefers),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

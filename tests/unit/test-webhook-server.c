@@ -70,7 +70,7 @@ sink_why_not_ready(void *aux OVS_UNUSED)
 
 static void
 sink_events(void *aux OVS_UNUSED, struct inventory_event *events, size_t n,
-            uint64_t ticket)
+            uint64_t ticket, bool revalidated)
 {
     for (size_t i = 0; i < n; i++) {
         const struct inventory_event *e = &events[i];
@@ -81,7 +81,7 @@ sink_events(void *aux OVS_UNUSED, struct inventory_event *events, size_t n,
              e->object ? e->object->id : e->id ? e->id : "?");
     }
     if (ticket) {
-        tell("wait");
+        tell(revalidated ? "wait revalidated" : "wait");
     }
 }
 
@@ -808,6 +808,45 @@ test_wait(void **state OVS_UNUSED)
     close(fd);
 }
 
+/* With one preference more, in the same field or another. */
+static void
+test_wait_revalidated(void **state OVS_UNUSED)
+{
+    int fd = open_client();
+
+    write_and_free(fd, post("1", STANDARD "Prefer: wait=5, revalidated\r\n",
+                            PUT("vm1")));
+    until(get_status().n_waiting == 1);
+    assert_told("put vm1, wait revalidated");
+    installed = true;
+    expect(fd, 204, "Preference-Applied: wait=5, revalidated\r\n");
+    assert_told("forget");
+
+    write_and_free(fd, post("1", STANDARD "Prefer: revalidated\r\n"
+                            "Prefer: wait=5\r\n", PUT("vm1")));
+    expect(fd, 204, "Preference-Applied: wait=5, revalidated\r\n");
+    assert_told("wait revalidated, forget");
+
+    /* The next request on the connection starts anew. */
+    write_and_free(fd, post("1", STANDARD "Prefer: wait=5\r\n",
+                            PUT("vm1")));
+    expect(fd, 204, "Preference-Applied: wait=5\r\n");
+    assert_told("wait, forget");
+
+    /* What was not had is not told as applied. */
+    installed = false;
+    write_and_free(fd, post("1", STANDARD "Prefer: wait=1, revalidated\r\n",
+                            PUT("vm1")));
+    expect(fd, 202, "Preference-Applied: wait=1\r\n");
+    assert_told("wait revalidated, forget");
+
+    /* Without a time to wait there is no answer to come later. */
+    send_and_expect(post("2", STANDARD "Prefer: revalidated\r\n",
+                         PUT("vm2")), 202, NULL);
+    assert_told("put vm2");
+    close(fd);
+}
+
 /* Who need not wait any longer is not left waiting for something else to
  * happen. */
 static void
@@ -1497,6 +1536,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_no_secret, setup_without_secret,
                                         teardown),
         TEST(test_wait),
+        TEST(test_wait_revalidated),
         TEST(test_wait_ends_at_once),
         TEST(test_wait_too_long),
         TEST(test_many_waits),

@@ -38,9 +38,6 @@ VLOG_DEFINE_THIS_MODULE(agent);
 /* Conflicts logged one by one after a pass; of more only the number is. */
 #define MAX_CONFLICTS_LOGGED 100
 
-/* How often to look whether encap-ip is configured on this host, in ms. */
-#define ADDRESS_CHECK_MS 2000
-
 /* How long there may be no connection to the switch before it counts as gone,
  * in ms: longer than it takes to connect again. */
 #define LOST_MS 1000
@@ -59,6 +56,7 @@ agent_init(struct agent *agent, const struct config *config,
     shash_init(&agent->served);
     waits_init(&agent->waits);
     agent->settling = settling_create();
+    address_watch_init(&agent->addresses);
     agent->synced_bundle = BUNDLE_NOT_SENT;
     agent->inventory = inventory_create();
 
@@ -86,6 +84,7 @@ agent_destroy(struct agent *agent)
     webhooks_close(agent);
     waits_destroy(&agent->waits);
     settling_destroy(agent->settling);
+    address_watch_uninit(&agent->addresses);
     inventory_source_destroy(agent->source);
     inventory_cache_destroy(agent->cache);
     overlay_destroy(agent->overlay);
@@ -143,10 +142,10 @@ run_address_check(struct agent *agent)
 {
     const struct config *c = &agent->config;
 
-    if (!agent->configured || time_msec() < agent->next_address_check) {
+    if (!agent->configured
+        || !address_watch_run(&agent->addresses, time_msec())) {
         return;
     }
-    agent->next_address_check = time_msec() + ADDRESS_CHECK_MS;
     for (int i = 0; i < 2; i++) {
         bool missing = c->has_encap_ip[i]
                        && !local_address_exists(&c->encap_ip[i]);
@@ -467,7 +466,7 @@ agent_wait(struct agent *agent)
         poll_timer_wait_until(agent->cache_patience);
     }
     if (agent->configured) {
-        poll_timer_wait_until(agent->next_address_check);
+        address_watch_wait(&agent->addresses);
     }
 }
 

@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "agent/address-watch.h"
 #include "agent/config.h"
 #include "agent/waits.h"
 #include "core/overlay.h"
@@ -72,7 +73,7 @@ struct agent {
 
     struct shash served;        /* Contains struct served_ports, by name. */
     long long int started;      /* In ms. */
-    long long int next_address_check;
+    struct address_watch addresses;
     bool address_missing[2];    /* encap-ip not configured on this host. */
 };
 

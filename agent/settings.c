@@ -194,7 +194,7 @@ settings_run(struct agent *agent)
 
         configure_overlay(agent);
         configure_switch(agent);
-        agent->next_address_check = 0;
+        address_watch_hurry(&agent->addresses);
         if (!agent->configured || strcmp(old_source, new_source)) {
             wiring_finish_list(agent);
             configure_cache(agent);

@@ -18,6 +18,7 @@
 #include "ovsdb-client/txn-notes.h"
 #include "ovsdb-idl.h"
 #include "smap.h"
+#include "stream.h"
 #include "timeval.h"
 #include "util.h"
 
@@ -27,7 +28,8 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(30, 30);
 
 enum {
     PROBE_INTERVAL = 5000,      /* ms without a word before an echo is asked
-                                 * for, and again before giving up. */
+                                 * for, and again before giving up... */
+    PROBE_AT_REST = 60000,      /* ...while nothing is due. */
     MAX_BUDGET = 1000,          /* Things changed in one transaction. */
     AGAIN_DELAY = 100,          /* ms, before one is made again. */
     MIN_BACKOFF = 1000,         /* ms, after a refused one; doubles up to... */
@@ -329,9 +331,21 @@ ovsdb_client_commit(struct ovsdb_client *client)
     }
 }
 
+/* A Unix domain socket tells when the other end is gone.  Only one that hangs
+ * it does not, which can wait until it has something to do. */
+static int
+choose_probe_interval(const struct ovsdb_client *client)
+{
+    bool at_rest = !client->txn && ovsdb_idl_is_connected(client->idl);
+
+    return (at_rest && !stream_or_pstream_needs_probes(client->remote)
+            ? PROBE_AT_REST : PROBE_INTERVAL);
+}
+
 void
 ovsdb_client_wait(struct ovsdb_client *client)
 {
+    ovsdb_idl_set_probe_interval(client->idl, choose_probe_interval(client));
     ovsdb_idl_wait(client->idl);
     listen_probe_wait(client->probe);
     port_monitor_wait(client->monitor);

@@ -42,7 +42,7 @@ enum {
     HEADERS_MAX = 16 * 1024,
 
     RUN_MS = 5,                 /* What a run may take. */
-    CHECK_MS = 5000,            /* Look at files at least this often. */
+    CHECK_MS = 60 * 1000,       /* Look at files this often unasked. */
 };
 
 struct webhook_server {

@@ -37,7 +37,8 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 10);
 /* Bundles are in OpenFlow 1.4 and later. */
 #define VERSIONS ((1u << OFP14_VERSION) | (1u << OFP15_VERSION))
 
-#define PROBE_INTERVAL 5        /* Seconds without a sign of life. */
+#define PROBE_INTERVAL 5        /* Seconds without a sign of life... */
+#define PROBE_AT_REST 60        /* ...while no answer is due. */
 
 #define RETRY_MIN 20            /* Back-off of connecting, in ms. */
 #define RETRY_MAX 500
@@ -596,9 +597,18 @@ switch_session_run(struct switch_session *s)
     }
 }
 
+/* The socket tells when the switch is gone, but not that it hangs. */
+static bool
+is_answer_due(const struct switch_session *s)
+{
+    return s->state == SWITCH_READING || !ovs_list_is_empty(&s->pending);
+}
+
 void
 switch_session_wait(struct switch_session *s)
 {
+    rconn_set_probe_interval(s->rconn, (is_answer_due(s) ? PROBE_INTERVAL
+                                        : PROBE_AT_REST));
     rconn_run_wait(s->rconn);
     if (rconn_is_alive(s->rconn)) {
         rconn_recv_wait(s->rconn);

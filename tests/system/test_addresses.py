@@ -168,9 +168,14 @@ def test_r20_local_address_is_not_there_yet(scene: Scene) -> None:
         # flow, and not again as long as traffic keeps that flow alive.
         scene.hv["hv2"].appctl("ovs-vswitchd", "revalidator/purge")
         scene.connect(a, b)
+        offset = scene.agents["hv1"].log_size()
+        hv1.remove_address(missing)
+        scene.agents["hv1"].wait_logged("is not configured on this host",
+                                        offset)
     finally:
         scene.settings(scene.agents["hv1"], encap_ip=hv1.addresses[0])
-        hv1.remove_address(missing)
+        if missing in hv1.addresses:
+            hv1.remove_address(missing)
 
 
 def test_r21_host_name_as_tunnel_address(scene: Scene) -> None:

@@ -5,14 +5,14 @@
 #include "core/overlay.h"
 #include "core/overlay-private.h"
 
+#include "core/attachments.h"
 #include "hash.h"
 #include "util.h"
 
 /* Whether a change has arrived, down to the tunnel ports.
  *
  * The sink is told of flows and groups in the run that finds them out; what
- * can take longer is a tunnel port, until it has an ofport.  A link that has
- * no way to its peer is complete: nothing more will come by itself. */
+ * can take longer is a tunnel port, until it has an ofport. */
 
 /* Brings up to date whether the link still waits for a port. */
 void
@@ -101,6 +101,27 @@ host_is_complete(const struct overlay *ov, const struct host_node *host)
                               : links_to_are_complete(ov, host)));
 }
 
+/* Can the link be used, as far as is known? */
+static bool
+is_way(const struct link *link)
+{
+    return !link || (link->tunnel && !link->pending);
+}
+
+/* Would an endpoint that is not served be of use here? */
+static bool
+is_missed(const struct overlay *ov, const struct endpoint_node *node)
+{
+    const struct endpoint *e = node->endpoint;
+    const struct endpoint *by;
+    size_t n;
+
+    return e && (e->segment->live
+                 || attachments_find(&ov->attachments, node->id, &n))
+           && inventory_endpoint_standing(ov->inventory, e, &by)
+              != ENDPOINT_SERVED;
+}
+
 /* A remote endpoint needs the way to its host.  One that is plugged here needs
  * the ways to all peers of its segment, to send to them and to hear from them:
  * it may be the first here. */
@@ -114,13 +135,13 @@ endpoint_is_complete(const struct overlay *ov,
         return false;
     }
     if (!node->installed) {
-        return true;
+        return !is_missed(ov, node);
     }
     c = node->installed->class;
     if (c->place == PLACE_LOCAL) {
         return segment_is_complete(ov, c->segment->segment);
     }
-    return (!c->link || !c->link->pending) && (!c->next || !c->next->pending);
+    return is_way(c->link) && is_way(c->next);
 }
 
 bool

@@ -110,10 +110,10 @@ void overlay_for_each_group(const struct overlay *, overlay_group_cb *,
  * if it is this host.  A tunnel that is kept while another one comes up does
  * not count, the new one does.
  *
- * True too for what is not known or of no use here, and where there is no way
- * to a peer (which is reported): nothing more will come by itself.  A port
- * that Open vSwitch refuses counts as missing for its own peer, but does not
- * hold up what concerns all peers. */
+ * True too for what is not known or of no use here.  Not for an endpoint that
+ * would be of use and is not served, nor for one with no way to its host (both
+ * are reported); but one such peer, or one whose port Open vSwitch refuses,
+ * does not hold up what concerns all peers. */
 bool overlay_is_complete(const struct overlay *, enum object_kind,
                          const char *id);
 

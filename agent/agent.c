@@ -248,6 +248,7 @@ unmark_other_ports(struct agent *agent)
 static void
 sync_switch(struct agent *agent)
 {
+    bool empty = switch_session_is_empty(agent->session);
     struct sync_result r;
     struct shash_node *node;
 
@@ -266,11 +267,16 @@ sync_switch(struct agent *agent)
         unmark_served_ports(agent);     /* The switch was restarted. */
     }
     unmark_other_ports(agent);
-    VLOG_INFO("switch: %"PRIuSIZE" flows wanted, %"PRIuSIZE" sent, "
-              "%"PRIuSIZE" deleted; %"PRIuSIZE" groups wanted, %"PRIuSIZE
-              " sent, %"PRIuSIZE" deleted", r.n_flows_wanted,
-              r.n_flows_added, r.n_flows_deleted, r.n_groups_wanted,
-              r.n_groups_changed, r.n_groups_deleted);
+    if (empty) {
+        VLOG_INFO("switch: it has no flows; sending them as they are worked "
+                  "out");
+    } else {
+        VLOG_INFO("switch: %"PRIuSIZE" flows wanted, %"PRIuSIZE" sent, "
+                  "%"PRIuSIZE" deleted; %"PRIuSIZE" groups wanted, "
+                  "%"PRIuSIZE" sent, %"PRIuSIZE" deleted", r.n_flows_wanted,
+                  r.n_flows_added, r.n_flows_deleted, r.n_groups_wanted,
+                  r.n_groups_changed, r.n_groups_deleted);
+    }
 }
 
 /* Sends what the overlay told, and notes who waits for it.  'done': was that
@@ -492,6 +498,7 @@ agent_approve_deletions(struct agent *agent)
 
     if (n) {
         VLOG_INFO("inventory: %"PRIuSIZE" held deletions approved", n);
+        poll_immediate_wake();
     }
     return n;
 }

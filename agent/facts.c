@@ -51,7 +51,7 @@ facts_string_or_null(const char *s)
 
 void
 facts_string(struct facts *f, const char *label, const char *key,
-           const char *value)
+             const char *value)
 {
     if (label) {
         facts_text(f, label, "%s", value ? value : "-");
@@ -61,7 +61,7 @@ facts_string(struct facts *f, const char *label, const char *key,
 
 void
 facts_number(struct facts *f, const char *label, const char *key,
-           unsigned long long int value)
+             unsigned long long int value)
 {
     if (label) {
         facts_text(f, label, "%llu", value);
@@ -89,7 +89,7 @@ facts_format_duration(long long int ms)
 
 void
 facts_duration(struct facts *f, const char *label, const char *key,
-             long long int ms, const char *suffix)
+               long long int ms, const char *suffix)
 {
     char *duration = facts_format_duration(ms);
 

@@ -136,7 +136,7 @@ put_inventory(struct facts *f, const struct agent *agent)
     size_t n_routers = inventory_count(inv, OBJECT_ROUTER);
     size_t n_endpoints = inventory_count(inv, OBJECT_ENDPOINT);
     char *url = config_shown_text(SETTING_INVENTORY,
-                                agent->config.text[SETTING_INVENTORY]);
+                                  agent->config.text[SETTING_INVENTORY]);
 
     facts_section(f, "Inventory", "inventory");
     facts_string(f, "source", "url", url);

@@ -56,7 +56,6 @@ create_source(struct agent *agent)
 
     if (source) {
         inventory_source_destroy(agent->source);
-        sink.list_abort(sink.aux);
         agent->source = source;
         agent->source_retry = 0;
     } else {
@@ -79,7 +78,7 @@ configure_cache(struct agent *agent)
     inventory_cache_configure(agent->cache, c->text[SETTING_STATE_DIR],
                               c->text[SETTING_HOST],
                               c->text[SETTING_INVENTORY]);
-    if (!inventory_last_list(agent->inventory)) {
+    if (!inventory_last_list(agent->inventory) && !agent->source) {
         inventory_cache_load(agent->cache);
         agent->cache_patience = time_msec() + CACHE_PATIENCE_MS;
     }

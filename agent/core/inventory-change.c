@@ -426,7 +426,7 @@ learn_addresses(struct inventory *inv, struct host_node *host,
 
 void
 inventory_change_host(struct inventory *inv, struct host_node *node,
-            const struct object *object)
+                      const struct object *object)
 {
     bool known = object != NULL;
 
@@ -527,7 +527,7 @@ free_subnets(struct segment_object *o)
 /* Takes over what 'object' holds. */
 void
 inventory_change_segment(struct inventory *inv, struct segment_node *node,
-               struct object *object)
+                         struct object *object)
 {
     inv->seqno++;
     if (node->known) {
@@ -623,7 +623,7 @@ inventory_router_delete(struct inventory *inv, struct router_node *node)
 
 void
 inventory_change_router(struct inventory *inv, struct router_node *node,
-              struct object *object)
+                        struct object *object)
 {
     inv->seqno++;
     inv->routers_seqno++;

@@ -90,7 +90,7 @@ overlay_add_peer(struct overlay *ov, struct live_segment *ls,
 
 void
 overlay_remove_peer(struct overlay *ov, struct live_segment *ls,
-            const struct link *link)
+                    const struct link *link)
 {
     struct segment_peer *peer;
 

@@ -11,6 +11,7 @@
 #include "openflow/batch.h"
 #include "openflow/bulk-vconn.h"
 #include "openflow/installed-flows.h"
+#include "openflow/openflow-1.4.h"
 #include "openflow/outbox.h"
 #include "openvswitch/ofp-bundle.h"
 #include "openvswitch/ofp-errors.h"
@@ -83,6 +84,7 @@ struct switch_session {
     size_t n_touched;           /* Flows in it that are only touched. */
     struct sync_result sync;
     struct outbox outbox;       /* Of bundles. */
+    ovs_be32 discard_xid;       /* Of the last bundle that was cut. */
     struct ovs_list pending;    /* Contains struct pending_bundles. */
     uint64_t sent, applied;     /* Numbers of bundles. */
 
@@ -118,9 +120,9 @@ switch_session_create(void)
 }
 
 /* What is not sent yet is given up too: whoever reads the switch again finds
- * that it is missing.  Of a bundle without its end the switch does nothing. */
+ * that it is missing. */
 static void
-forget_pending(struct switch_session *s)
+discard_changes(struct switch_session *s)
 {
     struct pending_bundle *p;
 
@@ -136,7 +138,7 @@ void
 switch_session_destroy(struct switch_session *s)
 {
     if (s) {
-        forget_pending(s);
+        discard_changes(s);
         installed_flows_destroy(&s->installed);
         rconn_destroy(s->rconn);
         rconn_packet_counter_destroy(s->unsent);
@@ -148,7 +150,7 @@ switch_session_destroy(struct switch_session *s)
 static void
 become_disconnected(struct switch_session *s)
 {
-    forget_pending(s);
+    discard_changes(s);
     installed_flows_clear(&s->installed);
     s->state = SWITCH_DISCONNECTED;
     s->reread_at = 0;
@@ -202,6 +204,35 @@ set_fragment_mode(struct switch_session *s)
     send_message(s, ofputil_encode_set_config(&config, s->version));
 }
 
+/* Tells the switch that the rest of a bundle will not come: else it complains
+ * once it has waited for that long enough. */
+static void
+discard_cut_bundle(struct switch_session *s)
+{
+    struct ofpbuf *next = outbox_take(&s->outbox);
+    enum ofpraw raw;
+
+    if (next && !ofpraw_pull(&raw, next)) {
+        const struct ofp14_bundle_ctrl_msg *m = next->data;
+        bool cut = raw != OFPRAW_OFPT14_BUNDLE_CONTROL
+                   || m->type != htons(OFPBCT_OPEN_REQUEST);
+        struct ofputil_bundle_ctrl_msg control = {
+            .bundle_id = ntohl(m->bundle_id),
+            .type = OFPBCT_DISCARD_REQUEST,
+            .flags = ntohs(m->flags),
+        };
+
+        if (cut) {
+            struct ofpbuf *message = ofputil_encode_bundle_ctrl_request(
+                s->version, &control);
+
+            s->discard_xid = ((const struct ofp_header *) message->data)->xid;
+            send_message(s, message);
+        }
+    }
+    ofpbuf_delete(next);
+}
+
 /* READING. */
 
 static void
@@ -214,7 +245,8 @@ start_reading(struct switch_session *s)
     };
     struct ofpbuf *flows, *groups;
 
-    forget_pending(s);
+    discard_cut_bundle(s);
+    discard_changes(s);
     installed_flows_clear(&s->installed);
     s->state = SWITCH_READING;
     s->flows_read = s->groups_read = false;
@@ -235,7 +267,8 @@ start_reading(struct switch_session *s)
 static void
 schedule_reading(struct switch_session *s)
 {
-    forget_pending(s);
+    discard_cut_bundle(s);
+    discard_changes(s);
     s->state = SWITCH_READING;
     s->flows_read = s->groups_read = false;
     s->flows_xid = s->groups_xid = 0;
@@ -474,8 +507,13 @@ received_error(struct switch_session *s, const struct ofp_header *oh)
 {
     struct ofpbuf payload;
     enum ofperr error = ofperr_decode_msg(oh, &payload);
-    char *text = ofp_to_string(payload.data, payload.size, NULL, NULL, 1);
 
+    if (oh->xid == s->discard_xid) {
+        ofpbuf_uninit(&payload);
+        return;                 /* The switch had given it up itself. */
+    }
+
+    char *text = ofp_to_string(payload.data, payload.size, NULL, NULL, 1);
     s->n_failed++;
     VLOG_WARN_RL(&rl, "%s: the switch refused a message (%s): %s; reading "
                  "what it has and trying again", s->target,

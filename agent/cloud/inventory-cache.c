@@ -174,8 +174,13 @@ loaded(struct inventory_cache *cache)
         report(cache, error, "starting without them");
         free(error);
     }
+    /* Events may change it before the API answers; but what is refused here is
+     * not to be lost from the file because of them. */
     cache->in_use = true;
     cache->known = !n_refused;
+    free(cache->version);
+    cache->version = (n_refused ? NULL
+                      : xstrdup(state_reader_version(cache->reader)));
     cache->seqno = inventory_seqno(cache->inv);
 }
 

@@ -5,9 +5,9 @@
 
 /* The last known inventory, kept in a file (contract 3.4).
  *
- * Hands the file's objects to a sink at start, as a list, and from the first
- * whole list of the API on writes the file anew some time after the inventory
- * has changed.  Both take many passes, none of them long.  The file's form is
+ * Hands the file's objects to a sink at start, as a list, and from then on, or
+ * from the first whole list of the API on, writes the file anew some time
+ * after the inventory has changed.  Both take many passes, none of them long.  The file's form is
  * state-file.h's.
  *
  * The file is always one that was whole: a new one is written beside it, is
@@ -46,8 +46,8 @@ bool inventory_cache_is_loading(const struct inventory_cache *);
 /* Does the inventory come from the file, and nothing newer has arrived? */
 bool inventory_cache_is_in_use(const struct inventory_cache *);
 
-/* A whole list with 'version' has arrived.  Only after that is anything
- * written. */
+/* A whole list with 'version' has arrived.  Before that only what began with
+ * the file is written. */
 void inventory_cache_confirmed(struct inventory_cache *, const char *version);
 
 void inventory_cache_run(struct inventory_cache *);

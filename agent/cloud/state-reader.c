@@ -256,3 +256,9 @@ state_reader_run(struct state_reader *reader)
             : reader->error ? STATE_READER_ERROR
             : STATE_READER_MORE);
 }
+
+const char *
+state_reader_version(const struct state_reader *reader)
+{
+    return inventory_page_version(reader->page);
+}

@@ -43,6 +43,10 @@ const char *state_reader_error(const struct state_reader *);
 /* When the file was written, in ms of wall-clock time. */
 long long int state_reader_written(const struct state_reader *);
 
+/* After STATE_READER_END: the version of the list.  Valid as long as the
+ * reader. */
+const char *state_reader_version(const struct state_reader *);
+
 /* After STATE_READER_END: how many objects there were, how many were refused
  * and, if there is one, why the first was.  Valid as long as the reader. */
 unsigned int state_reader_n_objects(const struct state_reader *);

@@ -884,6 +884,25 @@ test_small_change_while_written(void **state OVS_UNUSED)
     agent_destroy(&agent);
 }
 
+/* What events change is kept, also while there is only the state file. */
+static void
+test_events_before_the_first_list(void **state OVS_UNUSED)
+{
+    static const char late[] = "{'kind':'segment','id':'late','vni':99}";
+    struct agent agent;
+
+    save_all("hv1", URL);
+    agent_init(&agent);
+    agent_load(&agent);
+    assert_int_equal(inventory_put(agent.inv, decode(late), 0),
+                     EVENT_APPLIED);
+    inventory_cache_flush(agent.cache);
+    assert_true(agent_status(&agent).in_use);
+    assert_true(agent_status(&agent).saved);
+    agent_destroy(&agent);
+    assert_loads(ARRAY_SIZE(all) + 1);
+}
+
 /* A vtepd that was killed leaves an unfinished file. */
 static void
 test_left_over(void **state OVS_UNUSED)
@@ -1069,6 +1088,7 @@ main(void)
         TEST(test_only_after_a_whole_list),
         TEST(test_changed_while_written),
         TEST(test_small_change_while_written),
+        TEST(test_events_before_the_first_list),
         TEST(test_left_over),
         TEST(test_folder),
         TEST(test_full_disk),

@@ -341,6 +341,7 @@ webhook_connections_answer(struct webhook_connections *all, long long int now)
                              ? ", revalidated" : ""));
             end_wait(c);
             MHD_resume_connection(c->mhd);
+            all->n_calls++;
 
             /* MHD_get_timeout() does not know of it. */
             poll_immediate_wake();
@@ -391,6 +392,7 @@ webhook_connection_notify(void *all_, struct MHD_Connection *mhd,
     struct webhook_connections *all = all_;
     struct connection *c = *context;
 
+    all->n_calls++;
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
         int fd = MHD_get_connection_info(
             mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
@@ -414,7 +416,10 @@ void *
 webhook_connection_begins(void *all OVS_UNUSED, const char *uri OVS_UNUSED,
                           struct MHD_Connection *mhd)
 {
-    webhook_client_begins_request(&connection_of(mhd)->client, time_msec());
+    struct connection *c = connection_of(mhd);
+
+    c->all->n_calls++;
+    webhook_client_begins_request(&c->client, time_msec());
     return NULL;
 }
 
@@ -426,6 +431,7 @@ webhook_connection_handle(void *all OVS_UNUSED, struct MHD_Connection *mhd,
 {
     struct connection *c = connection_of(mhd);
 
+    c->all->n_calls++;
     if (!c->request.begun) {
         return take_headers(c, url, method);
     } else if (*len) {
@@ -445,6 +451,7 @@ webhook_connection_completed(void *all OVS_UNUSED, struct MHD_Connection *mhd,
 {
     struct connection *c = connection_of(mhd);
 
+    c->all->n_calls++;
     if (c->client.waiting) {
         end_wait(c);
     }

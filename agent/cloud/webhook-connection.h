@@ -34,6 +34,8 @@ struct webhook_connections {
     struct webhook_clients clients;
     struct webhook_linger linger;
     bool stopping;
+    uint64_t n_calls;           /* Of the callbacks below, and what leads to
+                                 * such: there is something to do. */
 
     struct ovs_list waiting;    /* For the switch. */
     size_t n_waiting;

@@ -43,6 +43,12 @@ enum {
 
     RUN_MS = 5,                 /* What a run may take. */
     CHECK_MS = 60 * 1000,       /* Look at files this often unasked. */
+
+    /* After so many runs of libmicrohttpd in a row that did nothing it is not
+     * believed any more that it has something to do.  Runs only read a part
+     * of what has come, so one or two are no proof. */
+    IDLE_RUNS = 8,
+    IDLE_MS = 50,               /* It is asked again then. */
 };
 
 struct webhook_server {
@@ -52,6 +58,7 @@ struct webhook_server {
     struct webhook_tls *tls;            /* NULL: none. */
     struct webhook_intake *intake;
     struct webhook_connections connections;
+    int idle_runs;              /* How many in a row did nothing. */
 };
 
 /* libmicrohttpd's messages can be caused, and quote what was sent, by
@@ -246,23 +253,41 @@ get_epoll_fd(const struct webhook_server *server)
                                MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
 }
 
+static bool
+has_news(const struct webhook_server *server)
+{
+    struct pollfd pfd = { .fd = get_epoll_fd(server), .events = POLLIN };
+
+    return poll(&pfd, 1, 0) > 0;
+}
+
 /* When libmicrohttpd wants to run again without anything happening; in ms from
- * now, INT_MAX: never. */
+ * now, INT_MAX: never.
+ *
+ * It always wants to while a TLS handshake is incomplete, even if there is
+ * nothing to read.  What comes shows on its epoll file descriptor, so no
+ * client has to wait longer for that. */
 static int
 get_timeout(const struct webhook_server *server)
 {
     MHD_UNSIGNED_LONG_LONG ms;
 
-    return (MHD_get_timeout(server->daemon, &ms) == MHD_YES ? MIN(ms, INT_MAX)
-            : INT_MAX);
+    if (MHD_get_timeout(server->daemon, &ms) != MHD_YES) {
+        return INT_MAX;
+    }
+    return (!ms && server->idle_runs >= IDLE_RUNS ? IDLE_MS
+            : MIN(ms, INT_MAX));
 }
 
-static bool
-has_more(const struct webhook_server *server)
+static void
+run_daemon(struct webhook_server *server)
 {
-    struct pollfd pfd = { .fd = get_epoll_fd(server), .events = POLLIN };
+    uint64_t n_calls = server->connections.n_calls;
+    bool news = has_news(server);
 
-    return !get_timeout(server) || poll(&pfd, 1, 0) > 0;
+    MHD_run(server->daemon);
+    server->idle_runs = (news || server->connections.n_calls != n_calls ? 0
+                         : MIN(server->idle_runs + 1, IDLE_RUNS));
 }
 
 void
@@ -280,8 +305,9 @@ webhook_server_run(struct webhook_server *server)
     webhook_intake_run(server->intake);
     webhook_connections_run(&server->connections, now);
     do {
-        MHD_run(server->daemon);
-    } while (has_more(server) && time_msec() < until);
+        run_daemon(server);
+    } while ((!get_timeout(server) || has_news(server))
+             && time_msec() < until);
 }
 
 void

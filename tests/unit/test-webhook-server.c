@@ -1485,6 +1485,38 @@ test_tls(void **state OVS_UNUSED)
     free(body);
 }
 
+/* Nothing but the head of a record, of a ClientHello to come, is no reason to
+ * be awake. */
+static void
+test_tls_sleep(void **state OVS_UNUSED)
+{
+    uint8_t serial;
+    int fds[3];
+
+    webhook_server_destroy(server);
+    make_certificate(1);
+    start_server(SECRET, true);
+    for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+        fds[i] = open_client();
+        write_bytes(fds[i], "\x16\x03\x01\x02\x00\x01", 6);
+    }
+    until(get_status().n_connections == ARRAY_SIZE(fds));
+
+    long long int until_ = time_msec() + 400;
+    int n = 0;
+    while (time_msec() < until_) {
+        pass(-1, 100);
+        n++;
+    }
+    assert_true(n < 50);
+
+    assert_int_equal(ask_tls("NORMAL", request("GET", "/healthz", "", ""),
+                             &serial), 200);
+    for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+        close(fds[i]);
+    }
+}
+
 /* Listening. */
 
 static void
@@ -1558,6 +1590,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_too_fast, setup_without_secret,
                                         teardown),
         TEST(test_tls),
+        TEST(test_tls_sleep),
         TEST(test_not_created),
     };
 

@@ -222,8 +222,11 @@ webhook_replay_run(struct webhook_replay *replay, long long int now)
 {
     long long int slot = now / SLOT_S;
 
-    /* After a jump of the clock once around is enough. */
-    replay->next_slot = MAX(replay->next_slot, slot - N_BUCKETS);
+    /* After a jump of the clock, forwards or back, once around is enough: that
+     * finds every entry, and moves those that have not expired. */
+    if (replay->next_slot > slot || replay->next_slot < slot - N_BUCKETS) {
+        replay->next_slot = slot - N_BUCKETS;
+    }
     for (int i = 0; i < SWEEP_MAX; i++) {
         while (replay->sweeping == NONE) {
             if (replay->next_slot >= slot) {

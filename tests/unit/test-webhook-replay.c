@@ -141,6 +141,26 @@ test_clock(void **state OVS_UNUSED)
     webhook_replay_destroy(replay);
 }
 
+/* What comes after the clock was set back expires in its time, not only once
+ * the clock is where it was. */
+static void
+test_clock_set_back(void **state OVS_UNUSED)
+{
+    struct webhook_replay *replay = webhook_replay_create(1000);
+    char id[32];
+
+    run_to(replay, now + 6 * 3600);
+    for (long long int t = now; t < now + 3600; t++) {
+        run_to(replay, t);
+        assert_false(webhook_replay_is_full(replay));
+        snprintf(id, sizeof id, "%lld", t);
+        webhook_replay_add(replay, id, t + 300);
+        snprintf(id, sizeof id, "%lld", MAX(now, t - 300));
+        assert_true(webhook_replay_seen(replay, id, 0));
+    }
+    webhook_replay_destroy(replay);
+}
+
 int
 main(void)
 {
@@ -150,6 +170,7 @@ main(void)
         cmocka_unit_test(test_repeated_later),
         cmocka_unit_test(test_full),
         cmocka_unit_test(test_clock),
+        cmocka_unit_test(test_clock_set_back),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

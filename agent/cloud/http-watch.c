@@ -76,13 +76,26 @@ handle_event(struct http_watch *watch, struct inventory_event *event,
     }
 }
 
+/* How 'progress' ended.  A server that had a watch has one: where it says that
+ * there is none, most likely another version of it has answered, while it is
+ * being replaced, or a proxy. */
+static enum watch_outcome
+judge_end(const struct http_watch *watch,
+          const struct watch_progress *progress)
+{
+    return (progress->outcome == WATCH_NOT_THERE
+            && watch->source->status.n_watches ? WATCH_REFUSED
+            : progress->outcome);
+}
+
 static void
 stream_ended(struct http_watch *watch, const struct watch_progress *progress,
              long long int now)
 {
     struct watch_schedule *schedule = &watch->schedule;
+    enum watch_outcome outcome = judge_end(watch, progress);
 
-    switch (progress->outcome) {
+    switch (outcome) {
     case WATCH_GONE:
         /* A list that had not changed would have the same old version. */
         inventory_source_changed(watch->source);
@@ -99,7 +112,7 @@ stream_ended(struct http_watch *watch, const struct watch_progress *progress,
         break;
 
     case WATCH_NOT_THERE:
-        watch_schedule_unsupported(schedule, now);
+        watch_schedule_unsupported(schedule, now, random_uint32());
         source_watch_unsupported(watch->source, progress->why);
         return;
 
@@ -107,8 +120,7 @@ stream_ended(struct http_watch *watch, const struct watch_progress *progress,
         OVS_NOT_REACHED();
     }
     source_watch_ended(watch->source, progress->why,
-                       (progress->outcome == WATCH_BROKEN
-                        || progress->outcome == WATCH_REFUSED),
+                       outcome == WATCH_BROKEN || outcome == WATCH_REFUSED,
                        now, schedule->next_try);
 }
 

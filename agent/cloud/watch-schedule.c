@@ -12,8 +12,17 @@ enum {
     DELAY_MIN = 100,
     DELAY_FIRST = 2 * 1000,
     DELAY_MAX = 60 * 1000,
-    UNSUPPORTED_DELAY = 10 * 60 * 1000,
+    REFUSED_MAX = 10 * 60 * 1000,
+    UNSUPPORTED_MIN = 10 * 60 * 1000,
+    UNSUPPORTED_MAX = 11 * 60 * 1000,
 };
+
+/* Maps 'random' evenly to 'min' through 'max'. */
+static long long int
+draw(long long int min, long long int max, uint32_t random)
+{
+    return min + ((max - min + 1) * random >> 32);
+}
 
 /* Sets 'next_try' after 'not_before' for the next stream that did not last, by
  * a delay of at most 'limit'. */
@@ -27,8 +36,7 @@ back_off(struct watch_schedule *schedule, long long int not_before,
     }
     longest = MIN(longest, limit);
     schedule->n_short++;
-    schedule->next_try = (not_before + DELAY_MIN
-                          + ((longest - DELAY_MIN + 1) * random >> 32));
+    schedule->next_try = not_before + draw(DELAY_MIN, longest, random);
 }
 
 void
@@ -56,18 +64,19 @@ watch_schedule_refused(struct watch_schedule *schedule, long long int now,
         long long int believed = MAX(schedule->poll, DELAY_MAX);
         not_before += MIN(retry_after, believed / 1000) * 1000;
     }
-    back_off(schedule, not_before, schedule->poll, random);
+    back_off(schedule, not_before, MIN(schedule->poll, REFUSED_MAX), random);
 }
 
 void
-watch_schedule_unsupported(struct watch_schedule *schedule, long long int now)
+watch_schedule_unsupported(struct watch_schedule *schedule, long long int now,
+                           uint32_t random)
 {
     schedule->n_short = 0;
-    schedule->next_try = now + UNSUPPORTED_DELAY;
+    schedule->next_try = now + draw(UNSUPPORTED_MIN, UNSUPPORTED_MAX, random);
 }
 
 long long int
 watch_schedule_list_at(const struct watch_schedule *schedule)
 {
-    return schedule->n_short ? schedule->next_try : LLONG_MAX;
+    return schedule->next_try ? schedule->next_try : LLONG_MAX;
 }

@@ -19,11 +19,13 @@
  *    WATCH_WORKED_MS.  One that worked for longer counts as the first.
  * 4. A request that was not answered with a stream counts as a stream that did
  *    not work at all; after several, it is made when the inventory is listed
- *    anyway: the delay is at most the poll interval.
+ *    anyway: the delay is at most the poll interval, or ten minutes if that is
+ *    less.
  * 5. A server's Retry-After is added to the delay.  It is believed up to the
  *    poll interval, or 60 s if that is more.
- * 6. Where there is no watch, it is asked for again with the first list after
- *    ten minutes; no list is asked for because of that. */
+ * 6. Where there is no watch, it is asked for again after ten to eleven
+ *    minutes.  Whether there is none is for the caller to judge: a server that
+ *    once had one has refused it, rule 4. */
 
 #include <stdint.h>
 
@@ -32,8 +34,9 @@
 
 struct watch_schedule {
     long long int poll;         /* Milliseconds. */
-    unsigned int n_short;       /* Rule 3, with the last; 0: rule 1 or 6. */
-    long long int next_try;     /* From then on a list leads to a watch. */
+    unsigned int n_short;       /* Rule 3, with the last. */
+    long long int next_try;     /* From then on a list leads to a watch;
+                                 * 0: rule 1. */
 };
 
 /* 'poll' is in seconds, at least 1. */
@@ -49,7 +52,8 @@ void watch_schedule_refused(struct watch_schedule *, long long int now,
                             long long int retry_after, uint32_t random);
 
 /* The server has no watch. */
-void watch_schedule_unsupported(struct watch_schedule *, long long int now);
+void watch_schedule_unsupported(struct watch_schedule *, long long int now,
+                                uint32_t random);
 
 /* When to ask for a list because no stream is open; LLONG_MAX: not because of
  * that. */

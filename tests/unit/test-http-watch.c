@@ -383,6 +383,51 @@ test_unsupported(void **state OVS_UNUSED)
     destroy();
 }
 
+/* It may have one some day: then it is asked again, however seldom it is
+ * polled. */
+static void
+test_unsupported_is_asked_again(void **state OVS_UNUSED)
+{
+    struct inventory_source_status status;
+    long long int start = time_msec();
+
+    create(86400);
+    answer(wait_request(LIST), LIST7);
+    answer(wait_request(WATCH), "HTTP/1.1 404 Not Found\r\n\r\n");
+    while (pass(), inventory_source_get_status(source, &status),
+           inventory_source_status_destroy(&status),
+           status.watch != WATCH_UNSUPPORTED) {
+        assert_true(time_msec() < start + PATIENCE);
+        block();
+    }
+    assert_in_range(status.next_try - start, 600 * 1000,
+                    660 * 1000 + PATIENCE);
+    destroy();
+}
+
+/* A server that had a watch has one: an answer that denies it is by another
+ * that is being replaced, or by a proxy, and no reason to go without. */
+static void
+test_not_there_for_a_moment(void **state OVS_UNUSED)
+{
+    static const char *const answers[] = {
+        "HTTP/1.1 404 Not Found\r\n\r\n",
+        "HTTP/1.1 501 Not Implemented\r\n\r\n",
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(answers); i++) {
+        answer(create_watching(86400), "");
+        answer(wait_request(LIST), LIST7);
+        answer(wait_request(WATCH), answers[i]);
+
+        struct raw_connection *c = wait_request(LIST);
+        assert_watch(WATCH_CLOSED);
+        answer(c, LIST8);
+        raw_close(wait_request("&watch=1&since=8 "));
+        destroy();
+    }
+}
+
 /* A failed list is not tried sooner because a stream has ended. */
 static void
 test_stream_ends_while_lists_fail(void **state OVS_UNUSED)
@@ -515,6 +560,8 @@ main(void)
         cmocka_unit_test(test_not_modified),
         cmocka_unit_test(test_too_old),
         cmocka_unit_test(test_unsupported),
+        cmocka_unit_test(test_unsupported_is_asked_again),
+        cmocka_unit_test(test_not_there_for_a_moment),
         cmocka_unit_test(test_stream_ends_while_lists_fail),
         cmocka_unit_test(test_refused_object),
         cmocka_unit_test(test_list_soon),

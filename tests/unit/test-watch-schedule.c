@@ -90,6 +90,14 @@ test_rule_4_refused(void **state OVS_UNUSED)
         watch_schedule_refused(&s, NOW, -1, UINT32_MAX);
     }
     assert_int_equal(s.next_try, NOW + 300 * 1000);
+
+    /* However seldom lists are made otherwise. */
+    watch_schedule_init(&s, 86400);
+    for (int i = 0; i < 20; i++) {
+        watch_schedule_refused(&s, NOW, -1, UINT32_MAX);
+    }
+    assert_int_equal(s.next_try, NOW + 600 * 1000);
+    assert_int_equal(watch_schedule_list_at(&s), s.next_try);
 }
 
 static void
@@ -115,9 +123,12 @@ test_rule_6_no_watch(void **state OVS_UNUSED)
     struct watch_schedule s;
 
     watch_schedule_init(&s, 300);
-    watch_schedule_unsupported(&s, NOW);
+    watch_schedule_unsupported(&s, NOW, 0);
     assert_int_equal(s.next_try, NOW + 600 * 1000);
-    assert_true(watch_schedule_list_at(&s) == LLONG_MAX);
+    assert_int_equal(watch_schedule_list_at(&s), s.next_try);
+    watch_schedule_unsupported(&s, NOW, UINT32_MAX);
+    assert_int_equal(s.next_try, NOW + 660 * 1000);
+    assert_int_equal(watch_schedule_list_at(&s), s.next_try);
 
     /* Until it has one. */
     watch_schedule_ended(&s, NOW, 0, 0);

@@ -148,24 +148,19 @@ compact(struct watch_stream *stream)
     stream->start = 0;
 }
 
-/* Takes what has come.  An end of a line in it is a sign of life; so are lines
- * that have waited for their turn. */
 static void
 receive(struct watch_stream *stream)
 {
-    struct ds *text = &stream->text;
-
     if (stream->start) {
         compact(stream);
     }
+    http_transfer_take(stream->transfer, &stream->text);
+}
 
-    size_t old = text->length;
-    http_transfer_take(stream->transfer, text);
-    if (stream->more
-        || (text->length > old
-            && memchr(text->string + old, '\n', text->length - old))) {
-        stream->progress.heard = stream->now;
-    }
+static bool
+is_silent(const struct watch_stream *stream)
+{
+    return stream->now - stream->progress.heard >= WATCH_SILENCE_MAX;
 }
 
 void
@@ -191,11 +186,9 @@ watch_stream_run(struct watch_stream *stream, long long int now)
     }
 
     receive(stream);
-    if (now - progress->heard >= WATCH_SILENCE_MAX) {
-        end(stream, progress->opened ? WATCH_BROKEN : WATCH_REFUSED,
-            xasprintf(progress->opened ? "no line came for %d s"
-                      : "no answer came within %d s",
-                      WATCH_SILENCE_MAX / 1000));
+    if (!progress->opened && is_silent(stream)) {
+        end(stream, WATCH_REFUSED,
+            xasprintf("no answer came within %d s", WATCH_SILENCE_MAX / 1000));
     }
 }
 
@@ -234,7 +227,9 @@ find_line(struct watch_stream *stream, size_t *lenp)
     return line;
 }
 
-/* All whole lines have been decoded. */
+/* All whole lines have been decoded.  Only now is it known whether there was a
+ * sign of life: a blank line, as a proxy may send to keep a connection whose
+ * other side is dead, is none. */
 static void
 lines_are_over(struct watch_stream *stream)
 {
@@ -250,6 +245,9 @@ lines_are_over(struct watch_stream *stream)
             response->error ? xstrdup(response->error)
             : xasprintf("the server closed it%s",
                         left ? " in the middle of a line" : ""));
+    } else if (is_silent(stream)) {
+        end(stream, WATCH_BROKEN, xasprintf("no event came for %d s",
+                                            WATCH_SILENCE_MAX / 1000));
     }
 }
 
@@ -270,6 +268,7 @@ decode(struct watch_stream *stream, const char *line, size_t len,
         free(error);
         return false;
     }
+    stream->progress.heard = stream->now;
     if (event->type == INVENTORY_EVENT_GONE) {
         inventory_event_uninit(event);
         end(stream, WATCH_GONE, xstrdup("the server says \"gone\""));

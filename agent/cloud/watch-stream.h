@@ -20,7 +20,7 @@ struct inventory_event;
 
 enum {
     WATCH_LINE_MAX = 2 * 1024 * 1024,   /* Bytes. */
-    WATCH_SILENCE_MAX = 90 * 1000,      /* Milliseconds without a line. */
+    WATCH_SILENCE_MAX = 90 * 1000,      /* Milliseconds without an event. */
 };
 
 enum watch_outcome {
@@ -35,7 +35,7 @@ enum watch_outcome {
 /* How the stream is.  Times are those passed in; 0: never. */
 struct watch_progress {
     long long int opened;
-    long long int heard;        /* Last sign of life: its last line. */
+    long long int heard;        /* Last sign of life: its last event. */
 
     enum watch_outcome outcome;
     char *why;                  /* Why it has ended, fit for a log. */

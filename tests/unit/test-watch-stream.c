@@ -575,21 +575,23 @@ test_silence(void **state OVS_UNUSED)
         block();
     }
 
-    /* A line is a sign of life, an empty one too... */
+    /* An event is a sign of life, in whichever line... */
     raw_send(connection, V7 "\n");
     while (pass(start + 60 * 1000), !n_events) {
         block();
     }
-    raw_send(connection, "\n");
-    while (pass(start + 100 * 1000), progress->heard < start + 100 * 1000) {
+    raw_send(connection, "{\"type\":\"x\"}\n");
+    while (pass(start + 100 * 1000), n_events < 2) {
         assert_int_equal(progress->outcome, WATCH_GOES_ON);
         block();
     }
+    assert_int_equal(progress->heard, start + 100 * 1000);
     pass(start + 100 * 1000 + WATCH_SILENCE_MAX - 1);
     assert_int_equal(progress->outcome, WATCH_GOES_ON);
 
-    /* ...but not a part of one. */
-    raw_send(connection, V7);
+    /* ...but neither are blank lines, which a proxy may send to keep the
+     * connection, nor a part of one. */
+    raw_send(connection, "\n \r\n\n" V7);
     long long int deadline = time_msec() + 200;
     while (time_msec() < deadline) {
         pass(start + 100 * 1000 + WATCH_SILENCE_MAX - 1);
@@ -597,10 +599,38 @@ test_silence(void **state OVS_UNUSED)
     }
     pass(start + 100 * 1000 + WATCH_SILENCE_MAX);
     assert_int_equal(progress->outcome, WATCH_BROKEN);
-    assert_string_equal(progress->why, "no line came for 90 s");
+    assert_string_equal(progress->why, "no event came for 90 s");
 
     /* It counts as long as it was heard of. */
     assert_int_equal(progress->worked, 100 * 1000);
+    finish();
+}
+
+/* An event that has come is heard before the silence is judged, however late
+ * this side is. */
+static void
+test_late_to_listen(void **state OVS_UNUSED)
+{
+    long long int start = time_msec();
+    long long int late = start + 10 * WATCH_SILENCE_MAX;
+    const struct watch_progress *progress;
+
+    ask();
+    progress = watch_stream_progress(stream);
+    raw_send(connection, HEAD);
+    while (pass(start), !progress->opened) {
+        block();
+    }
+    raw_send(connection, V7 "\n");
+    while (raw_in_sockets(connection)) {
+        http_client_run(client);
+        poll_timer_wait(10);
+        poll_block();
+    }
+    pass(late);
+    assert_string_equal(ds_cstr(&told), "version 7");
+    assert_int_equal(progress->heard, late);
+    assert_int_equal(progress->outcome, WATCH_GOES_ON);
     finish();
 }
 
@@ -684,6 +714,7 @@ main(void)
         cmocka_unit_test(test_bounded_pass),
         cmocka_unit_test(test_back_pressure),
         cmocka_unit_test(test_silence),
+        cmocka_unit_test(test_late_to_listen),
         cmocka_unit_test(test_no_answer),
         cmocka_unit_test(test_destroyed_while_open),
     };

@@ -126,9 +126,9 @@ class Hypervisor:
                 self.appctl("ovs-vswitchd", "tnl/neigh/set", UNDERLAY_BRIDGE,
                             address, underlay_mac(number))
 
-    def forget_neighbours(self) -> None:
-        """The switch no longer knows any MAC of the underlay."""
-        self.appctl("ovs-vswitchd", "tnl/neigh/flush")
+    def forget_cached_flows(self) -> None:
+        """The datapath has none, as if there had never been traffic."""
+        self.appctl("ovs-vswitchd", "revalidator/purge")
 
     def _daemon(self, program: str, *arguments: str) -> Daemon:
         return self.namespace.daemon(

@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Prefer: wait=N.  Answered by 204, the switch has it: the very next packet
-goes where the event said."""
+of a new flow goes where the event said.  Prefer: wait=N, revalidated: of any
+flow, for none goes by what the switch had cached.
+
+The switches know each other's MACs on the underlay.  A switch with a datapath
+in user space that does not asks for it, and drops the packet meanwhile."""
 
 from __future__ import annotations
 
@@ -95,33 +99,28 @@ def test_next_packet_to_endpoint_tried_before(scene: Scene) -> None:
                         revalidated=True) == ROUNDS
 
 
-@pytest.mark.parametrize("revalidated", [False, True])
-@pytest.mark.parametrize("tried_before", [False, True])
-def test_next_packet_to_new_peer(scene: Scene, tried_before: bool,
-                                 revalidated: bool) -> None:
-    """The tunnel comes with the endpoint, on both ends."""
-    a, c = lonely_pair(scene)
-    assert count_passed(scene, a, c, tried_before=tried_before,
-                        revalidated=revalidated,
-                        prepare=lambda: no_tunnels(scene)) == ROUNDS
-
-
-def test_next_packet_to_peer_unknown_on_the_underlay(scene: Scene) -> None:
-    """Its MAC is not known on the underlay either: Open vSwitch would ask for
-    it when there is a packet to send, and drop that one."""
+def test_next_packet_to_new_peer(scene: Scene) -> None:
+    """The tunnel comes with the endpoint, on both ends, which have never
+    heard of each other."""
     a, c = lonely_pair(scene)
 
     def nothing_known() -> None:
         no_tunnels(scene)
         for name in ("hv1", "hv2"):
-            scene.hv[name].forget_neighbours()
+            scene.hv[name].forget_cached_flows()
 
-    try:
-        assert count_passed(scene, a, c, tried_before=False,
-                            revalidated=True, prepare=nothing_known) == ROUNDS
-    finally:
-        for name in ("hv1", "hv2"):
-            scene.hv[name].know_neighbours()
+    assert count_passed(scene, a, c, tried_before=False, revalidated=False,
+                        prepare=nothing_known) == ROUNDS
+
+
+@pytest.mark.parametrize("tried_before", [False, True])
+def test_next_packet_to_peer_that_comes_back(scene: Scene, tried_before: bool
+                                             ) -> None:
+    """The same, but both ends have cached what to do without a tunnel."""
+    a, c = lonely_pair(scene)
+    assert count_passed(scene, a, c, tried_before=tried_before,
+                        revalidated=True,
+                        prepare=lambda: no_tunnels(scene)) == ROUNDS
 
 
 def no_tunnels(scene: Scene) -> None:
@@ -252,6 +251,50 @@ def test_wait_for_a_switch_that_does_not_answer(scene: Scene) -> None:
                                             wait=30)
     assert waiting.answer().status == 204
     assert [line for line in scene.hv["hv1"].flows() if c["mac"] in line]
+
+
+def test_wait_for_cached_flows_of_a_switch_that_restarts(scene: Scene
+                                                         ) -> None:
+    """Who waits then has them of the new one."""
+    a, b = scene.pair()
+    agent, hv1 = scene.agents["hv1"], scene.hv["hv1"]
+    c = cloud.endpoint("c", "blue", "hv2", "02:00:00:00:0c:0c", ["10.0.0.12"])
+    tell(scene, put(c), ["hv1"], revalidated=True)
+    hv1.stop_switch()
+    waiting = agent.webhook.send_signed(standard("put", newer(c)), wait=30,
+                                        revalidated=True)
+    hv1.start_switch()
+    assert waiting.answer().status == 204
+    assert [line for line in hv1.flows() if c["mac"] in line]
+    tell(scene, delete(c), ["hv1"], revalidated=True)
+
+
+def test_wait_for_cached_flows_that_nobody_tells_of(scene: Scene) -> None:
+    """ovs-vswitchd's control socket cannot be found."""
+    a, b = scene.pair()
+    agent = scene.agents["hv1"]
+    c = cloud.endpoint("c", "blue", "hv2", "02:00:00:00:0c:0c", ["10.0.0.12"])
+    pidfile = scene.hv["hv1"].folder / "ovs-vswitchd.pid"
+    hidden = pidfile.with_suffix(".hidden")
+    log = agent.log_size()
+    pidfile.rename(hidden)
+    try:
+        agent.restart()         # It may have had a connection.
+        wait_until(lambda: agent.webhook.request("GET", "/readyz").status,
+                   "hv1 is ready", until=lambda status: status == 200)
+        answer = agent.webhook.post(standard("put", newer(c)), wait=1,
+                                    revalidated=True)
+        assert answer.status == 202
+        assert answer.headers["preference-applied"] == "wait=1"
+        assert "ovs-vswitchd.pid" in agent.wait_logged("revalidated", log)
+        assert agent.webhook.put(newer(c)).status == 204
+        waiting = agent.webhook.send_signed(standard("put", newer(c)),
+                                            wait=30, revalidated=True)
+    finally:
+        hidden.rename(pidfile)
+    answer = waiting.answer()
+    assert answer.status == 204
+    assert answer.headers["preference-applied"] == "wait=30, revalidated"
 
 
 def test_wait_for_nothing(scene: Scene) -> None:

@@ -11,6 +11,9 @@ unit_symbols := tests/unit/symbols-ovs.o -ljansson
 unit_tunnel-spec := agent/core/tunnel-spec.o agent/core/objects.o
 unit_objects := agent/core/objects.o
 unit_waits := agent/waits.o
+unit_settling := agent/settling.o agent/waits.o $(addprefix agent/core/, \
+    pipeline.o flow-builder.o)
+unit_vswitchd-control := agent/vswitchd-control.o
 unit_listing := agent/listing.o
 unit_config := agent/config.o agent/core/objects.o \
     $(addprefix agent/cloud/,inventory-url.o listen-address.o) -lcurl

@@ -24,14 +24,14 @@
  *     command could be carried out before they do.
  *   - The first wait may be answered by a round that had begun before they
  *     knew.  The second is given after that, so it is answered by a round that
- *     begun afterwards.
+ *     began afterwards.
  *   - To touch the flow table (to change a flow to what it is, which keeps its
  *     counters) makes a round begin at once.  The command is written to its
  *     socket first, so that it is carried out before the A that tells of it.
  *
- * What stays: a packet on which ovs-vswitchd was deciding in the very moment of
- * the change, and whose decision it puts into the datapath only after all of
- * this, some ms later.
+ * What stays: a packet on which ovs-vswitchd was deciding in the very moment
+ * of the change, and whose decision it puts into the datapath only after all
+ * of this, some ms later.
  *
  * Waits that are there when the steps begin share them; others have the next.
  * Begins again if a connection is lost.  Never blocks. */

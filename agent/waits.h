@@ -49,8 +49,8 @@ void waits_sent(struct waits *, const struct overlay *, uint32_t last_list,
 void waits_unsent(struct waits *);
 
 /* Begins with the cached flows: of the waits that want it, all whose bundle is
- * among those that the switch has applied, up to 'applied', take part.  Returns
- * false if there are none. */
+ * among those that the switch has applied, up to 'applied', take part.
+ * Returns false if there are none. */
 bool waits_settle(struct waits *, uint64_t applied);
 
 /* For all waits that took part, the cached flows have followed... */

@@ -443,11 +443,11 @@ uint64_t
 switch_session_flush(struct switch_session *s)
 {
     struct ovs_list chunks = OVS_LIST_INITIALIZER(&chunks);
-    size_t n_flow_mods = s->batch.n_flow_mods;
-    size_t n_changes;
+    size_t n_flow_mods = s->batch.n_flow_mods - s->n_touched;
     size_t n_group_mods = s->batch.n_group_mods;
 
-    if (s->state != SWITCH_SYNCED || (!n_flow_mods && !n_group_mods)) {
+    if (s->state != SWITCH_SYNCED
+        || (!s->batch.n_flow_mods && !n_group_mods)) {
         return s->sent;
     }
 
@@ -460,10 +460,9 @@ switch_session_flush(struct switch_session *s)
     p->number = ++s->sent;
     p->commit_xid = (OVS_FORCE ovs_be32) xid;
     ovs_list_push_back(&s->pending, &p->list_node);
-    n_changes = n_flow_mods - s->n_touched;
     s->n_touched = 0;
-    s->n_bundles += n_changes || n_group_mods;
-    s->n_flow_mods += n_changes;
+    s->n_bundles += n_flow_mods || n_group_mods;
+    s->n_flow_mods += n_flow_mods;
     s->n_group_mods += n_group_mods;
     return s->sent;
 }

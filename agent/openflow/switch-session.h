@@ -84,8 +84,8 @@ void switch_session_group(struct switch_session *, uint32_t group,
                           uint32_t ofport);
 void switch_session_group_deleted(struct switch_session *, uint32_t group);
 
-/* In SYNCED: queues a change of a flow to what it is, which has the switch look
- * at all flows that it has cached.  Does not count as a change. */
+/* In SYNCED: queues a change of a flow to what it is, which has the switch
+ * look at all flows that it has cached.  Does not count as a change. */
 void switch_session_touch(struct switch_session *, const struct flow_entry *);
 
 /* Sends what is queued as one bundle.  Returns its number, or that of the last

@@ -75,18 +75,19 @@ all_flows(flow_cb *cb, void *aux)
 
 /* What Open vSwitch's own encoder makes. */
 static struct ofpbuf *
-encode(const struct flow_entry *e, bool add, int version)
+encode(const struct flow_entry *e, uint16_t command, int version)
 {
+    bool with_actions = command != OFPFC_DELETE_STRICT;
     struct ofputil_flow_mod fm = {
         .priority = e->priority,
-        .new_cookie = add ? htonll(e->cookie) : 0,
+        .new_cookie = command == OFPFC_ADD ? htonll(e->cookie) : 0,
         .table_id = e->table,
-        .command = add ? OFPFC_ADD : OFPFC_DELETE_STRICT,
+        .command = command,
         .buffer_id = UINT32_MAX,
         .out_port = OFPP_ANY,
         .out_group = OFPG_ANY,
-        .ofpacts = add ? e->actions.data : NULL,
-        .ofpacts_len = add ? e->actions.size : 0,
+        .ofpacts = with_actions ? e->actions.data : NULL,
+        .ofpacts_len = with_actions ? e->actions.size : 0,
     };
     struct ofpbuf *message;
 
@@ -100,7 +101,7 @@ encode(const struct flow_entry *e, bool add, int version)
 
 struct check {
     int version;
-    bool add;
+    uint16_t command;
     struct batch batch;
     size_t n;
 };
@@ -135,13 +136,19 @@ check_flow(const struct flow_entry *e, void *check_)
 
     batch_init(&check->batch);
     outbox_init(&outbox);
-    batch_flow(&check->batch, e, check->add, check->version);
+    if (check->command == OFPFC_MODIFY_STRICT) {
+        batch_flow_touched(&check->batch, e, check->version);
+    } else {
+        batch_flow(&check->batch, e, check->command == OFPFC_ADD,
+                   check->version);
+    }
     assert_int_not_equal(batch_take_bundle(&check->batch, check->version,
                                            &chunks), 0);
     outbox_put(&outbox, &chunks);
 
     ofpbuf_delete(outbox_take(&outbox));
-    assert_adds(outbox_take(&outbox), encode(e, check->add, check->version));
+    assert_adds(outbox_take(&outbox),
+                encode(e, check->command, check->version));
     ofpbuf_delete(outbox_take(&outbox));
     assert_null(outbox_take(&outbox));
     check->n++;
@@ -151,9 +158,14 @@ check_flow(const struct flow_entry *e, void *check_)
 static void
 test_flow_mods(void **state OVS_UNUSED)
 {
+    static const uint16_t commands[] = {
+        OFPFC_ADD, OFPFC_DELETE_STRICT, OFPFC_MODIFY_STRICT,
+    };
+
     for (size_t i = 0; i < ARRAY_SIZE(versions); i++) {
-        for (int add = 0; add < 2; add++) {
-            struct check check = { .version = versions[i], .add = add };
+        for (size_t j = 0; j < ARRAY_SIZE(commands); j++) {
+            struct check check = { .version = versions[i],
+                                   .command = commands[j] };
 
             all_flows(check_flow, &check);
             assert_true(check.n > 50);

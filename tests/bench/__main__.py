@@ -16,7 +16,8 @@ from pathlib import Path
 
 from lab.agent import program
 
-from . import events, idle, install, listing, memory, restart, tunnels
+from . import (events, idle, install, listing, many, memory, restart,
+               tunnels)
 from .figures import Figure, Table
 from .inventory import Shape
 
@@ -49,6 +50,9 @@ MEASURES: list[Measure] = [
     ("tunnels", True, lambda n: tunnels.measure(1000, n)),
     ("idle", False, lambda n: idle.measure(Shape(200, 10_000), n)),
     ("idle", True, lambda n: idle.measure(Shape(200, 100_000), n)),
+    ("many-hosts", False, lambda n: many.measure(50, n)),
+    ("many-hosts", True, lambda n: many.measure(100, n)),
+    ("many-hosts", True, lambda n: many.measure(200, n)),
 ]
 
 

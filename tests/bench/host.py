@@ -19,7 +19,7 @@ from lab.ovsdb import OvsdbConnection
 
 from . import inventory
 from .daemons import Control, settle, wait_for
-from .openflow import FlowCounter
+from .openflow import FlowCounter, FlowMonitor
 
 SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
 BRIDGE = "br-int"
@@ -28,9 +28,11 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 class Host:
-    """Use with 'with': everything is gone afterwards."""
+    """Use with 'with': everything is gone afterwards.  It is host number
+    'number' of the made-up inventory, with that number's endpoint as VM."""
 
-    def __init__(self, plugged: bool = True):
+    def __init__(self, plugged: bool = True, number: int = 0):
+        self.number = number
         self.folder = Path(tempfile.mkdtemp(prefix="vtepd-bench-"))
         self.env = {**os.environ, "PATH": PATH,
                     **{f"OVS_{kind}DIR": str(self.folder)
@@ -59,7 +61,7 @@ class Host:
         self.run("ovsdb-tool", "create", f"{self.folder}/conf.db", SCHEMA)
         self._daemon("ovsdb-server", f"{self.folder}/conf.db",
                      f"--remote=punix:{self.folder}/db.sock")
-        wait_for((self.folder / "db.sock").exists, "ovsdb-server listens")
+        wait_for(self._database_listens, "ovsdb-server listens")
         self.vsctl("--no-wait", "init")
         self.switch_pid = self._daemon(
             "ovs-vswitchd", f"unix:{self.folder}/db.sock",
@@ -83,6 +85,13 @@ class Host:
         if name != "vtepd":
             self._processes.append(process)
         return process
+
+    def _database_listens(self) -> bool:
+        try:
+            self.database().close()
+        except OSError:
+            return False
+        return True
 
     # Open vSwitch.
 
@@ -109,10 +118,14 @@ class Host:
     def counter(self) -> FlowCounter:
         return FlowCounter(self.folder / f"{BRIDGE}.mgmt")
 
+    def monitor(self) -> FlowMonitor:
+        return FlowMonitor(self.folder / f"{BRIDGE}.mgmt")
+
     def plug(self) -> None:
         """Plugs the VM in, in one transaction."""
         connection = self.database()
-        connection.set_external_id(VM_PORT, "iface-id", inventory.LOCAL)
+        connection.set_external_id(VM_PORT, "iface-id",
+                                   inventory.endpoint_id(self.number))
         connection.close()
 
     def installed(self) -> Path:
@@ -132,8 +145,9 @@ class Host:
 
     def start_vtepd(self, url: str, **settings: str) -> float:
         """Returns when it was started, by time.monotonic()."""
-        options = {"host": inventory.SELF, "inventory": url,
-                   "encap-ip": inventory.OWN_ADDRESS, "encap-type": "vxlan",
+        options = {"host": f"hv{self.number}", "inventory": url,
+                   "encap-ip": inventory.address(self.number),
+                   "encap-type": "vxlan",
                    "state-dir": f"{self.folder}/state", **settings}
         start = time.monotonic()
         self.vtepd = self._daemon(

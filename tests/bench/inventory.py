@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 SELF = "hv0"                    # The host that is measured.
-LOCAL = "00000000-0000-4000-8000-000000000000"      # Its VM.
 OWN_ADDRESS = "192.0.2.1"       # No packet is ever sent.
 LIVE = "live"                   # The segment that the VM is in.
 
@@ -45,11 +44,15 @@ def endpoint(i: int, host: int, segment: str = LIVE, revision: int = 1) -> str:
             f'"host":"hv{host}","mac":"{mac}","ips":["{ip}"]}}')
 
 
+def address(i: int) -> str:
+    """The tunnel address of host 'i'."""
+    return (OWN_ADDRESS if i == 0
+            else f"198.{18 + (i >> 16)}.{i >> 8 & 255}.{i & 255}")
+
+
 def host(i: int) -> str:
-    address = (OWN_ADDRESS if i == 0
-               else f"198.{18 + (i >> 16)}.{i >> 8 & 255}.{i & 255}")
     return (f'{{"kind":"host","id":"hv{i}","revision":1,'
-            f'"tunnels":[{{"type":"vxlan","ip":"{address}"}}]}}')
+            f'"tunnels":[{{"type":"vxlan","ip":"{address(i)}"}}]}}')
 
 
 def home(i: int, shape: Shape) -> int:

@@ -13,13 +13,16 @@ import struct
 from pathlib import Path
 
 VERSION = 5                     # OpenFlow 1.4.
-HELLO, ECHO_REQUEST, ECHO_REPLY = 0, 2, 3
-MULTIPART_REQUEST, MULTIPART_REPLY, TABLE = 18, 19, 3
+HELLO, ERROR, ECHO_REQUEST, ECHO_REPLY = 0, 1, 2, 3
+MULTIPART_REQUEST, MULTIPART_REPLY, TABLE, FLOW_MONITOR = 18, 19, 3, 16
 HEADER = struct.Struct("!BBHI")
 TABLE_STATS = struct.Struct("!B3xIQQ")
+FORWARD = 40                    # The table with one flow for each endpoint.
 
 
-class FlowCounter:
+class Switch:
+    """An OpenFlow connection."""
+
     def __init__(self, path: Path):
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.settimeout(120)
@@ -29,20 +32,6 @@ class FlowCounter:
 
     def close(self) -> None:
         self._socket.close()
-
-    def flows(self) -> int:
-        """Flows in all tables."""
-        self._xid += 1
-        self._send(MULTIPART_REQUEST, struct.pack("!HH4x", TABLE, 0))
-        total = 0
-        while True:
-            kind, xid, body = self._receive()
-            if kind == MULTIPART_REPLY and xid == self._xid:
-                stats = body[8:]
-                total += sum(active for _, active, _, _
-                             in TABLE_STATS.iter_unpack(stats))
-                if not struct.unpack_from("!HH", body)[1] & 1:
-                    return total
 
     def _send(self, kind: int, body: bytes = b"", xid: int | None = None
               ) -> None:
@@ -65,3 +54,44 @@ class FlowCounter:
                 raise ConnectionError("the switch hung up")
             data += more
         return data
+
+
+class FlowCounter(Switch):
+    def flows(self) -> int:
+        """Flows in all tables."""
+        self._xid += 1
+        self._send(MULTIPART_REQUEST, struct.pack("!HH4x", TABLE, 0))
+        total = 0
+        while True:
+            kind, xid, body = self._receive()
+            if kind == MULTIPART_REPLY and xid == self._xid:
+                stats = body[8:]
+                total += sum(active for _, active, _, _
+                             in TABLE_STATS.iter_unpack(stats))
+                if not struct.unpack_from("!HH", body)[1] & 1:
+                    return total
+
+
+class FlowMonitor(Switch):
+    """Is told when an endpoint's flow has been added (OpenFlow 1.4, 7.3.5.16),
+    which costs the switch less than being asked."""
+
+    def __init__(self, path: Path):
+        super().__init__(path)
+        any_port = any_group = 0xffffffff
+        when_added, add_monitor = 2, 0
+        everything = struct.pack("!HH4x", 1, 4)
+        self._send(MULTIPART_REQUEST, struct.pack(
+            "!HH4xIIIHBB", FLOW_MONITOR, 0, 1, any_port, any_group, when_added,
+            FORWARD, add_monitor) + everything)
+        self.wait()             # The answer, which is empty.
+
+    def wait(self) -> None:
+        """Until something was added that this did not return for before."""
+        while True:
+            kind, _, body = self._receive()
+            if (kind == MULTIPART_REPLY
+                    and struct.unpack_from("!H", body)[0] == FLOW_MONITOR):
+                return
+            if kind == ERROR:
+                raise RuntimeError(f"the switch refuses: {body.hex()}")

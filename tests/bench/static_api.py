@@ -10,6 +10,7 @@ measuring process, which writes the events into it."""
 from __future__ import annotations
 
 import contextlib
+import json
 import multiprocessing
 import os
 import socket
@@ -51,7 +52,6 @@ class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
         self.pipe = pipe
         self.handed_over: set[socket.socket] = set()
         self.version = 1
-        self.n_bytes = 0        # Of pages, sent so far.
 
     def shutdown_request(self, request) -> None:
         if request in self.handed_over:
@@ -91,7 +91,6 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(304, etag=etag)
             return
         body = server.pages.page(server.version, i)
-        server.n_bytes += len(body)
         self._answer(200, body, etag)
 
     def _hand_over(self) -> None:
@@ -155,6 +154,18 @@ class StaticApi:
     def new_version(self) -> None:
         with urllib.request.urlopen(f"{self.url}/version", data=b""):
             pass
+
+    def bytes_of_list(self) -> int:
+        """Of the bodies of all its pages."""
+        n, cursor = 0, "0"
+        while cursor:
+            with urllib.request.urlopen(f"{self.url}/v1/inventory"
+                                        f"?limit={LIMIT}&cursor={cursor}"
+                                        ) as page:
+                body = page.read()
+            n += len(body)
+            cursor = json.loads(body).get("next", "")
+        return n
 
     def watch(self) -> socket.socket:
         """The watch stream of a vtepd that has been started, as soon as it

@@ -219,14 +219,14 @@ def test_wait_for_a_tunnel_that_does_not_come(scene: Scene) -> None:
 
 
 def test_wait_for_a_peer_without_common_encapsulation(scene: Scene) -> None:
-    """The switch has all that there is to have: it drops."""
+    """There is no way that the switch could have."""
     a, b = scene.pair()
     agent = scene.agents["hv1"]
     far = cloud.endpoint("far", "blue", "strange", "02:00:00:00:0f:0f",
                          ["10.0.0.15"])
     tell(scene, put(scene.lab.host_objects("vxlan")[0],
-                    cloud.host("strange", "203.0.113.9", "geneve"), far),
-         ["hv1"])
+                    cloud.host("strange", "203.0.113.9", "geneve")), ["hv1"])
+    assert agent.webhook.put(newer(far), wait=1).status == 202
     assert known(agent)["far"]["state"] == "remote"
     assert known(agent)["far"]["reason"]
     assert scene.hv["hv1"].peers() == ["hv2"]

@@ -65,9 +65,11 @@ wait_for_event(struct wait *wait, const struct inventory_event *event,
     }
 }
 
+/* A repetition changes nothing.  But a thin event may have to be waited for,
+ * until a list that nobody else might ask for. */
 static void
 take_events(void *agent_, struct inventory_event *events, size_t n,
-            uint64_t ticket, bool revalidated)
+            uint64_t ticket, bool revalidated, bool repeated)
 {
     struct agent *agent = agent_;
     struct wait *wait = ticket ? waits_add(&agent->waits, ticket) : NULL;
@@ -79,7 +81,9 @@ take_events(void *agent_, struct inventory_event *events, size_t n,
         if (wait) {
             wait_for_event(wait, &events[i], agent->inventory);
         }
-        wiring_take_event(agent, &events[i]);
+        if (!repeated || events[i].type == INVENTORY_EVENT_THIN) {
+            wiring_take_event(agent, &events[i]);
+        }
     }
 }
 

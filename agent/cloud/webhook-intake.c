@@ -36,7 +36,10 @@ struct webhook_intake {
     struct webhook_sink sink;
     struct webhook_secrets *secrets;
     struct webhook_replay *replay;
-    struct token_bucket rate;
+
+    /* Who has overheard requests can repeat them, but not use up what those
+     * who know the secret need. */
+    struct token_bucket rate, repeated_rate;
 
     uint64_t n_taken, n_repeated;
     long long int last_taken;
@@ -52,6 +55,7 @@ webhook_intake_create(const struct webhook_sink *sink,
     intake->secrets = secrets;
     intake->replay = webhook_replay_create(IDS_MAX);
     token_bucket_init(&intake->rate, RATE, BURST);
+    token_bucket_init(&intake->repeated_rate, RATE, BURST);
     return intake;
 }
 
@@ -175,11 +179,13 @@ get_expiry(const struct webhook_intake *intake,
 
 /* May an authenticated request be taken in now? */
 static bool
-is_possible(struct webhook_intake *intake, struct webhook_answer *answer)
+is_possible(struct webhook_intake *intake, bool repeated,
+            struct webhook_answer *answer)
 {
     const char *why_not;
 
-    if (!token_bucket_withdraw(&intake->rate, 1)) {
+    if (!token_bucket_withdraw(repeated ? &intake->repeated_rate
+                               : &intake->rate, 1)) {
         webhook_answer_set(answer, MHD_HTTP_TOO_MANY_REQUESTS,
                            "more than %d requests a second", RATE * 1000);
         webhook_answer_retry_after(answer, RETRY_TOO_FAST);
@@ -276,7 +282,7 @@ take_events(struct webhook_intake *intake, const struct webhook_post *post,
         webhook_answer_retry_after(answer, RETRY_FULL);
     } else if (decode(post, body, len, &batch, answer)) {
         intake->sink.events(intake->sink.aux, batch.events, batch.n, ticket,
-                            post->revalidated);
+                            post->revalidated, false);
         inventory_event_batch_uninit(&batch);
         if (post->sign.id) {
             webhook_replay_add(intake->replay, post->sign.id,
@@ -286,6 +292,26 @@ take_events(struct webhook_intake *intake, const struct webhook_post *post,
         intake->last_taken = time_msec();
         webhook_answer_set(answer, MHD_HTTP_ACCEPTED, "%s", "");
     }
+}
+
+/* Changes nothing, but there may be something to wait for. */
+static void
+take_repetition(struct webhook_intake *intake,
+                const struct webhook_post *post, const char *body, size_t len,
+                uint64_t ticket, struct webhook_answer *answer)
+{
+    struct inventory_event_batch batch;
+
+    intake->n_repeated++;
+    if (ticket) {
+        if (!decode(post, body, len, &batch, answer)) {
+            return;
+        }
+        intake->sink.events(intake->sink.aux, batch.events, batch.n, ticket,
+                            post->revalidated, true);
+        inventory_event_batch_uninit(&batch);
+    }
+    webhook_answer_set(answer, MHD_HTTP_ACCEPTED, "%s", "");
 }
 
 bool
@@ -299,18 +325,14 @@ webhook_intake_take(struct webhook_intake *intake,
                             "was made with the secret");
         return false;
     }
-    if (!is_possible(intake, answer)) {
-        return true;
-    }
 
-    if (post->sign.id && webhook_replay_seen(intake->replay, post->sign.id,
-                                             get_expiry(intake, post))) {
-        if (ticket) {
-            intake->sink.events(intake->sink.aux, NULL, 0, ticket,
-                                post->revalidated);
-        }
-        intake->n_repeated++;
-        webhook_answer_set(answer, MHD_HTTP_ACCEPTED, "%s", "");
+    bool repeated = (post->sign.id
+                     && webhook_replay_seen(intake->replay, post->sign.id,
+                                            get_expiry(intake, post)));
+    if (!is_possible(intake, repeated, answer)) {
+        return true;
+    } else if (repeated) {
+        take_repetition(intake, post, body, len, ticket, answer);
     } else {
         take_events(intake, post, body, len, ticket, answer);
     }

@@ -39,9 +39,12 @@ struct webhook_sink {
      * whether the switch has what the events lead to; with 'revalidated',
      * whether it goes by nothing else any more, cached flows included.  'n'
      * may be 0: then the question is whether it has everything that was taken
-     * in until now. */
+     * in until now.
+     *
+     * If 'repeated', the events are from a request that may be an old one sent
+     * again: they change nothing any more, and there is always a 'ticket'. */
     void (*events)(void *aux, struct inventory_event *events, size_t n,
-                   uint64_t ticket, bool revalidated);
+                   uint64_t ticket, bool revalidated, bool repeated);
 
     /* Does the switch have it?  Asked in webhook_server_answer(). */
     bool (*is_installed)(void *aux, uint64_t ticket);

@@ -38,8 +38,8 @@
 /* Longest that anything may take, in ms. */
 enum { PATIENCE = 20 * 1000 };
 
-/* A sink that writes down what it is told: "put vm1", "delete vm2", "wait 1",
- * "forget 1". */
+/* A sink that writes down what it is told: "put vm1", "delete vm2", "again
+ * put vm1" of a repetition, "wait", "forget". */
 
 static struct ds told = DS_EMPTY_INITIALIZER;
 static const char *why_not, *why_not_ready;
@@ -70,14 +70,16 @@ sink_why_not_ready(void *aux OVS_UNUSED)
 
 static void
 sink_events(void *aux OVS_UNUSED, struct inventory_event *events, size_t n,
-            uint64_t ticket, bool revalidated)
+            uint64_t ticket, bool revalidated, bool repeated)
 {
+    assert_true(ticket || !repeated);
     for (size_t i = 0; i < n; i++) {
         const struct inventory_event *e = &events[i];
 
-        tell("%s %s", (e->type == INVENTORY_EVENT_PUT ? "put"
-                       : e->type == INVENTORY_EVENT_DELETE ? "delete"
-                       : e->type == INVENTORY_EVENT_THIN ? "thin" : "?"),
+        tell("%s%s %s", repeated ? "again " : "",
+             (e->type == INVENTORY_EVENT_PUT ? "put"
+              : e->type == INVENTORY_EVENT_DELETE ? "delete"
+              : e->type == INVENTORY_EVENT_THIN ? "thin" : "?"),
              e->object ? e->object->id : e->id ? e->id : "?");
     }
     if (ticket) {
@@ -802,7 +804,7 @@ test_wait(void **state OVS_UNUSED)
                             "prefer: wait=\"9\"\r\nPrefer: wait=3\r\n",
                             PUT("vm1")));
     expect(fd, 204, "Preference-Applied: wait=9\r\n");
-    assert_told("wait, forget");
+    assert_told("again put vm1, wait, forget");
     write_and_free(fd, post("3", STANDARD, PUT("vm3")));
     expect(fd, 202, NULL);
     close(fd);
@@ -825,20 +827,20 @@ test_wait_revalidated(void **state OVS_UNUSED)
     write_and_free(fd, post("1", STANDARD "Prefer: revalidated\r\n"
                             "Prefer: wait=5\r\n", PUT("vm1")));
     expect(fd, 204, "Preference-Applied: wait=5, revalidated\r\n");
-    assert_told("wait revalidated, forget");
+    assert_told("again put vm1, wait revalidated, forget");
 
     /* The next request on the connection starts anew. */
     write_and_free(fd, post("1", STANDARD "Prefer: wait=5\r\n",
                             PUT("vm1")));
     expect(fd, 204, "Preference-Applied: wait=5\r\n");
-    assert_told("wait, forget");
+    assert_told("again put vm1, wait, forget");
 
     /* What was not had is not told as applied. */
     installed = false;
     write_and_free(fd, post("1", STANDARD "Prefer: wait=1, revalidated\r\n",
                             PUT("vm1")));
     expect(fd, 202, "Preference-Applied: wait=1\r\n");
-    assert_told("wait revalidated, forget");
+    assert_told("again put vm1, wait revalidated, forget");
 
     /* Without a time to wait there is no answer to come later. */
     send_and_expect(post("2", STANDARD "Prefer: revalidated\r\n",
@@ -1331,6 +1333,31 @@ test_too_fast(void **state OVS_UNUSED)
     free(text);
 }
 
+/* Who repeats what he has overheard does not slow down who is known. */
+static void
+test_repeated_too_fast(void **state OVS_UNUSED)
+{
+    char *text = post("1", STANDARD, PUT("vm1"));
+    struct ds many = DS_EMPTY_INITIALIZER;
+    int fd = open_client();
+
+    for (int i = 0; i < 100; i++) {
+        ds_put_cstr(&many, text);
+    }
+    until((write_text(fd, ds_cstr(&many)), get_status().n_too_fast));
+
+    /* Right behind them. */
+    free(text);
+    text = post("2", STANDARD, PUT("vm2"));
+    ds_put_cstr(&many, text);
+    write_text(fd, ds_cstr(&many));
+    until(get_status().n_taken == 2);
+    assert_told("put vm1, put vm2");
+    close(fd);
+    ds_destroy(&many);
+    free(text);
+}
+
 /* TLS. */
 
 /* Makes a key and a certificate that bears it. */
@@ -1589,6 +1616,7 @@ main(void)
         TEST(test_sleep),
         cmocka_unit_test_setup_teardown(test_too_fast, setup_without_secret,
                                         teardown),
+        TEST(test_repeated_too_fast),
         TEST(test_tls),
         TEST(test_tls_sleep),
         TEST(test_not_created),

@@ -121,19 +121,27 @@ webhook_client_was_answered(struct webhook_client *client, long long int now)
 
 /* Bodies. */
 
-static struct webhook_client *
-find_largest(struct webhook_clients *clients)
+/* Is the body of 'a' rather to be dropped than that of 'b'? */
+static bool
+is_worse_body(const struct webhook_client *a, const struct webhook_client *b)
 {
-    struct webhook_client *client, *largest = NULL;
+    return (a->trusted != b->trusted ? !a->trusted
+            : a->trusted ? a->body_allocated > b->body_allocated
+            : a->body_number < b->body_number);
+}
 
-    LIST_FOR_EACH (client, node, &clients->clients) {
-        if (client->body_allocated
-            && (!largest
-                || client->body_allocated > largest->body_allocated)) {
-            largest = client;
+/* Whose body is dropped so that that of 'client' can grow? */
+static struct webhook_client *
+find_worst_body(struct webhook_clients *clients, struct webhook_client *client)
+{
+    struct webhook_client *other, *worst = client;
+
+    LIST_FOR_EACH (other, node, &clients->clients) {
+        if (other->body_allocated && is_worse_body(other, worst)) {
+            worst = other;
         }
     }
-    return largest;
+    return worst;
 }
 
 static void
@@ -144,38 +152,50 @@ drop_body(struct webhook_clients *clients, struct webhook_client *client)
     clients->n_evicted++;
 }
 
-bool
+/* What has to be allocated for a body with 'len' bytes more. */
+static size_t
+get_allocation(const struct webhook_client *client, size_t len)
+{
+    size_t allocated = MAX(client->body_allocated, BODY_MIN);
+
+    while (allocated < client->body_len + len) {
+        allocated *= 2;
+    }
+    return allocated;
+}
+
+struct webhook_client *
+webhook_client_make_room(struct webhook_clients *clients,
+                         struct webhook_client *client, size_t len)
+{
+    size_t more = get_allocation(client, len) - client->body_allocated;
+
+    if (!client->body_number) {
+        client->body_number = ++clients->n_bodies;
+    }
+    if (clients->body_allocated + more <= BODIES_MAX) {
+        return NULL;
+    }
+
+    struct webhook_client *worst = find_worst_body(clients, client);
+    drop_body(clients, worst);
+    return worst;
+}
+
+void
 webhook_client_add_body(struct webhook_clients *clients,
                         struct webhook_client *client, const void *data,
-                        size_t len, struct webhook_client **victim)
+                        size_t len)
 {
-    size_t need = client->body_len + len;
+    size_t allocated = get_allocation(client, len);
 
-    *victim = NULL;
-    if (need > client->body_allocated) {
-        size_t allocated = MAX(client->body_allocated, BODY_MIN);
-
-        while (allocated < need) {
-            allocated *= 2;
-        }
-
-        size_t more = allocated - client->body_allocated;
-        if (clients->body_allocated + more > BODIES_MAX) {
-            struct webhook_client *largest = find_largest(clients);
-
-            drop_body(clients, largest);
-            if (largest == client) {
-                return false;
-            }
-            *victim = largest;
-        }
+    if (allocated > client->body_allocated) {
         client->body = xrealloc(client->body, allocated);
-        client->body_allocated += more;
-        clients->body_allocated += more;
+        clients->body_allocated += allocated - client->body_allocated;
+        client->body_allocated = allocated;
     }
     memcpy(client->body + client->body_len, data, len);
-    client->body_len = need;
-    return true;
+    client->body_len += len;
 }
 
 void
@@ -186,6 +206,7 @@ webhook_client_free_body(struct webhook_clients *clients,
     free(client->body);
     client->body = NULL;
     client->body_len = client->body_allocated = 0;
+    client->body_number = 0;
 }
 
 void

@@ -17,6 +17,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "openvswitch/list.h"
 
@@ -33,6 +34,7 @@ struct webhook_client {
 
     char *body;                 /* Of the request that is being received. */
     size_t body_len, body_allocated;
+    uint64_t body_number;       /* Bodies that began earlier have less. */
     bool body_dropped;          /* To make room. */
 };
 
@@ -40,6 +42,7 @@ struct webhook_clients {
     struct ovs_list clients;
     size_t n;                   /* Those that are not closing. */
     size_t body_allocated;      /* Bytes, of all of them. */
+    uint64_t n_bodies;          /* That have begun until now. */
     unsigned long long int n_evicted;
 };
 
@@ -58,12 +61,22 @@ void webhook_client_may_receive_answer(struct webhook_client *,
                                        long long int now);
 void webhook_client_was_answered(struct webhook_client *, long long int now);
 
-/* Appends to the body of the client's request.  Returns false if there is no
- * memory left for it.  The largest body of all is dropped to make room; if it
- * is another's, sets '*victim' to that client. */
-bool webhook_client_add_body(struct webhook_clients *, struct webhook_client *,
-                             const void *data, size_t len,
-                             struct webhook_client **victim);
+/* Returns NULL if there is room for 'len' more bytes of the body of 'client',
+ * or else drops a body to make room, and returns the client whose it was, which
+ * may be 'client': then there is nothing to be added any more.  To be repeated
+ * until it returns one of the two.
+ *
+ * Of those that have never sent anything signed, the body that is taking the
+ * longest goes; so one that comes quickly gets through among any number of
+ * slow ones.  They take no room from those that have; of those, if it is only
+ * they, the largest body goes. */
+struct webhook_client *webhook_client_make_room(struct webhook_clients *,
+                                                struct webhook_client *client,
+                                                size_t len);
+
+/* Appends to the body of the client's request, for which there is room. */
+void webhook_client_add_body(struct webhook_clients *, struct webhook_client *,
+                             const void *data, size_t len);
 void webhook_client_free_body(struct webhook_clients *,
                               struct webhook_client *);
 

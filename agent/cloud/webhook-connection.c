@@ -267,6 +267,15 @@ take_headers(struct connection *c, const char *url, const char *method)
     return MHD_YES;
 }
 
+static void
+answer_no_memory(struct connection *c)
+{
+    webhook_answer_set(&c->request.answer, MHD_HTTP_SERVICE_UNAVAILABLE,
+                       "more is being received than can be kept");
+    webhook_answer_retry_after(&c->request.answer, RETRY_NO_MEMORY);
+    answer_in_body(c);
+}
+
 /* Some of the body is there.  Returns MHD_NO to have the connection closed. */
 static enum MHD_Result
 take_body(struct connection *c, const char *data, size_t len)
@@ -284,19 +293,15 @@ take_body(struct connection *c, const char *data, size_t len)
         return MHD_NO;
     }
 
-    bool ok = webhook_client_add_body(&c->all->clients, &c->client, data, len,
-                                      &victim);
-    struct connection *dropped = (
-        victim ? CONTAINER_OF(victim, struct connection, client)
-        : ok ? NULL : c);
-    if (dropped) {
-        webhook_answer_set(&dropped->request.answer,
-                           MHD_HTTP_SERVICE_UNAVAILABLE,
-                           "more is being received than can be kept");
-        webhook_answer_retry_after(&dropped->request.answer, RETRY_NO_MEMORY);
-        answer_in_body(dropped);
+    while ((victim = webhook_client_make_room(&c->all->clients, &c->client,
+                                              len))) {
+        answer_no_memory(CONTAINER_OF(victim, struct connection, client));
+        if (victim == &c->client) {
+            return MHD_NO;
+        }
     }
-    return ok ? MHD_YES : MHD_NO;
+    webhook_client_add_body(&c->all->clients, &c->client, data, len);
+    return MHD_YES;
 }
 
 /* Waiting for the switch. */

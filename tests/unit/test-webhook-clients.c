@@ -152,25 +152,36 @@ test_room(void **state OVS_UNUSED)
     assert_true(ovs_list_is_empty(&clients.clients));
 }
 
-static bool
-grow(int i, size_t len, struct webhook_client **victim)
+/* Returns how many bodies were dropped so that that of client 'i' could grow,
+ * or -1 if it was that. */
+static int
+grow(int i, size_t len)
 {
     static char data[MIB];
+    struct webhook_client *victim;
+    int n = 0;
 
-    return webhook_client_add_body(&clients, &client[i], data, len, victim);
+    while ((victim = webhook_client_make_room(&clients, &client[i], len))) {
+        assert_true(victim->body_dropped);
+        assert_null(victim->body);
+        if (victim == &client[i]) {
+            return -1;
+        }
+        n++;
+    }
+    webhook_client_add_body(&clients, &client[i], data, len);
+    assert_true(clients.body_allocated <= 16 * MIB);
+    return n;
 }
 
 static void
 test_body(void **state OVS_UNUSED)
 {
-    struct webhook_client *victim;
-
     webhook_clients_init(&clients);
     add(0, 0);
     for (int i = 0; i < 3000; i++) {
-        assert_true(webhook_client_add_body(&clients, &client[0], "hello",
-                                            5, &victim));
-        assert_null(victim);
+        assert_null(webhook_client_make_room(&clients, &client[0], 5));
+        webhook_client_add_body(&clients, &client[0], "hello", 5);
     }
     assert_int_equal(client[0].body_len, 15000);
     assert_memory_equal(client[0].body + 14990, "hellohello", 10);
@@ -180,41 +191,76 @@ test_body(void **state OVS_UNUSED)
     take_away(0);
 }
 
-/* All bodies together are bounded; the largest goes. */
+/* All bodies together are bounded; among strangers the one that is taking the
+ * longest goes, so a quick one gets through. */
 static void
 test_bodies(void **state OVS_UNUSED)
 {
-    struct webhook_client *victim;
-
     webhook_clients_init(&clients);
-    for (int i = 0; i < 40; i++) {
+    for (int i = 0; i < 256; i++) {
         add(i, 0);
     }
-    for (int i = 0; i < 30; i++) {
-        assert_true(grow(i, i == 7 ? MIB : MIB / 2, &victim));
-        assert_null(victim);
+    for (int i = 255; i > 0; i--) {
+        assert_int_equal(grow(i, 64 * 1024), 0);
     }
-    assert_true(grow(30, MIB / 2, &victim));
-    assert_null(victim);
-    assert_true(grow(31, MIB / 2, &victim));
-    assert_ptr_equal(victim, &client[7]);
-    assert_true(client[7].body_dropped);
-    assert_null(client[7].body);
-    assert_false(is_closed(7));
+    for (int i = 0; i < 4; i++) {
+        assert_true(grow(0, 64 * 1024) >= 0);
+    }
+    assert_int_equal(client[0].body_len, 256 * 1024);
+    assert_int_equal(clients.n_evicted, 3);
+    for (int i = 1; i < 256; i++) {
+        assert_int_equal(client[i].body_dropped, i > 252);
+    }
+    assert_false(is_closed(255));
 
-    /* Who is the largest itself does not get more. */
-    assert_true(grow(32, MIB / 2, &victim));
-    assert_true(grow(33, 4096, &victim));
-    assert_true(client[0].body_dropped);
-    assert_true(grow(32, MIB / 4, &victim));
-    assert_true(clients.body_allocated <= 16 * MIB);
-    assert_false(grow(32, MIB, &victim));
-    assert_null(victim);
-    assert_true(client[32].body_dropped);
-    for (int i = 0; i < 40; i++) {
+    /* Whose is the longest does not get more. */
+    assert_int_equal(grow(252, 64 * 1024), -1);
+    for (int i = 0; i < 256; i++) {
         take_away(i);
     }
     assert_int_equal(clients.body_allocated, 0);
+}
+
+/* Strangers take no memory from those who are known, who get theirs. */
+static void
+test_trusted_bodies(void **state OVS_UNUSED)
+{
+    webhook_clients_init(&clients);
+    for (int i = 0; i < 64; i++) {
+        add(i, 0);
+        client[i].trusted = i < 17;
+    }
+    for (int i = 32; i < 64; i++) {
+        assert_int_equal(grow(i, MIB / 2), 0);
+    }
+    for (int i = 0; i < 16; i++) {
+        assert_int_equal(grow(i, i == 7 ? MIB : MIB / 2), i == 7 ? 2 : 1);
+    }
+    for (int i = 0; i < 17; i++) {
+        assert_false(client[i].body_dropped);
+    }
+    for (int i = 0; i < 64; i++) {
+        take_away(i);
+    }
+
+    /* If it is only they, the largest goes. */
+    for (int i = 0; i < 18; i++) {
+        add(i, 0);
+        client[i].trusted = i < 17;
+    }
+    for (int i = 0; i < 15; i++) {
+        assert_int_equal(grow(i, MIB), 0);
+    }
+    assert_int_equal(grow(7, 1), 0);
+    assert_int_equal(grow(17, MIB), -1);
+    for (int i = 0; i < 17; i++) {
+        assert_false(client[i].body_dropped);
+    }
+    assert_int_equal(grow(16, MIB), 1);
+    assert_true(client[7].body_dropped);
+    for (int i = 0; i < 18; i++) {
+        take_away(i);
+    }
 }
 
 int
@@ -227,6 +273,7 @@ main(void)
         cmocka_unit_test(test_room),
         cmocka_unit_test(test_body),
         cmocka_unit_test(test_bodies),
+        cmocka_unit_test(test_trusted_bodies),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

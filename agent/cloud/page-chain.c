@@ -5,9 +5,9 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "cloud/http-answer.h"
+#include "cloud/media-type.h"
 #include "cloud/safe-text.h"
 #include "util.h"
 
@@ -60,15 +60,6 @@ void
 page_chain_forget(struct page_chain *chain)
 {
     replace(&chain->etag, NULL);
-}
-
-/* Is 'type' application/json, with any parameters? */
-static bool
-is_json(const char *type)
-{
-    size_t len = strcspn(type, "; \t");
-
-    return len == 16 && !strncasecmp(type, "application/json", len);
 }
 
 static enum page_verdict
@@ -125,7 +116,8 @@ page_chain_answered(struct page_chain *chain,
     if (response->status != 200) {
         return judge_status(chain, response, errorp);
     }
-    if (!response->content_type || !is_json(response->content_type)) {
+    if (!response->content_type
+        || !media_type_is(response->content_type, "application/json")) {
         char *type = (response->content_type
                       ? safe_text(response->content_type)
                       : xstrdup("missing"));

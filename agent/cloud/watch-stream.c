@@ -5,10 +5,10 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "cloud/http-transfer.h"
 #include "cloud/inventory-event.h"
+#include "cloud/media-type.h"
 #include "cloud/safe-text.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/poll-loop.h"
@@ -82,23 +82,13 @@ end(struct watch_stream *stream, enum watch_outcome outcome, char *why)
     }
 }
 
-/* Is 'type' CONTENT_TYPE, with any parameters? */
-static bool
-is_ndjson(const char *type)
-{
-    size_t len = strcspn(type, "; \t");
-
-    return (len == strlen(CONTENT_TYPE)
-            && !strncasecmp(type, CONTENT_TYPE, len));
-}
-
 /* There is an answer with a body that can be a stream. */
 static void
 open_stream(struct watch_stream *stream)
 {
     const char *type = http_transfer_content_type(stream->transfer);
 
-    if (!type || !is_ndjson(type)) {
+    if (!type || !media_type_is(type, CONTENT_TYPE)) {
         char *shown = type ? safe_text(type) : xstrdup("missing");
         end(stream, WATCH_REFUSED, xasprintf(
             "the content type is %s, not \"%s\"", shown, CONTENT_TYPE));

@@ -13,19 +13,6 @@
 /* Optional white space. */
 #define OWS " \t"
 
-bool
-header_is_media_type(const char *value, const char *type)
-{
-    size_t len = strlen(type);
-
-    if (strncasecmp(value, type, len)) {
-        return false;
-    }
-    value += len;
-    value += strspn(value, OWS);
-    return !*value || *value == ';';
-}
-
 /* Returns the end of the preference that begins at 's': its comma or the end
  * of the string.  A comma within quotes does not count. */
 static const char *

@@ -7,10 +7,6 @@
 
 #include <stdbool.h>
 
-/* Is the Content-Type 'value' the media type 'type', such as
- * "application/json", with any parameters (RFC 9110, 8.3.1)? */
-bool header_is_media_type(const char *value, const char *type);
-
 /* Looks in the value of a Prefer field (RFC 7240) for "wait=N".  Returns N, in
  * s and 'max' at most, or -1 if it is not there; preferences that are not
  * known, and whatever is no preference, are passed over. */

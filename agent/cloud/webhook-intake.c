@@ -9,8 +9,8 @@
 #include <strings.h>
 
 #include "cloud/inventory-event.h"
+#include "cloud/media-type.h"
 #include "cloud/webhook-answer.h"
-#include "cloud/webhook-headers.h"
 #include "cloud/webhook-replay.h"
 #include "cloud/webhook-secrets.h"
 #include "openvswitch/token-bucket.h"
@@ -85,12 +85,11 @@ get_body_type(const struct webhook_post *post, enum event_body *type)
         return false;
     } else if (!value) {
         return false;
-    } else if (header_is_media_type(value, "application/cloudevents+json")) {
+    } else if (media_type_is(value, "application/cloudevents+json")) {
         *type = EVENT_BODY_CLOUDEVENT;
-    } else if (header_is_media_type(value,
-                                    "application/cloudevents-batch+json")) {
+    } else if (media_type_is(value, "application/cloudevents-batch+json")) {
         *type = EVENT_BODY_BATCH;
-    } else if (!header_is_media_type(value, "application/json")) {
+    } else if (!media_type_is(value, "application/json")) {
         return false;
     } else if (post->ce_specversion || post->ce_id || post->ce_source
                || post->ce_type) {

@@ -13,21 +13,6 @@
 #include "util.h"
 
 static void
-test_media_type(void **state OVS_UNUSED)
-{
-    static const char type[] = "application/json";
-
-    assert_true(header_is_media_type("application/json", type));
-    assert_true(header_is_media_type("Application/JSON", type));
-    assert_true(header_is_media_type("application/json;charset=utf-8", type));
-    assert_true(header_is_media_type("application/json ; a=\"b;c\"", type));
-    assert_false(header_is_media_type("application/json5", type));
-    assert_false(header_is_media_type("application/json, text/x", type));
-    assert_false(header_is_media_type("application/jso", type));
-    assert_false(header_is_media_type("", type));
-}
-
-static void
 test_prefer_wait(void **state OVS_UNUSED)
 {
     static const struct {
@@ -111,7 +96,6 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_media_type),
         cmocka_unit_test(test_prefer_wait),
         cmocka_unit_test(test_prefers),
     };

@@ -21,8 +21,9 @@ unit_list-schedule := agent/cloud/list-schedule.o
 unit_watch-schedule := agent/cloud/watch-schedule.o
 unit_inventory-url := agent/cloud/inventory-url.o -lcurl
 unit_http-answer := agent/cloud/http-answer.o -lcurl
-unit_page-chain := agent/cloud/page-chain.o agent/cloud/http-answer.o \
-    agent/cloud/safe-text.o -lcurl
+unit_media-type := agent/cloud/media-type.o
+unit_page-chain := $(addprefix agent/cloud/,page-chain.o http-answer.o \
+    media-type.o safe-text.o) -lcurl
 unit_inventory-json := $(addprefix agent/cloud/,inventory-json.o \
     inventory-page.o object-json.o address-text.o safe-text.o) \
     agent/core/objects.o -ljansson
@@ -36,7 +37,7 @@ unit_inventory-cache := $(unit_inventory-json) $(addprefix agent/cloud/, \
 unit_watch-stream := tests/unit/raw-server.o $(unit_inventory-json) \
     $(addprefix agent/cloud/,watch-stream.o inventory-event.o event-object.o \
     http-transfer.o http-client.o curl-poll.o http-answer.o inventory-url.o \
-    api-token.o watched-file.o) -lcurl
+    api-token.o watched-file.o media-type.o) -lcurl
 unit_inventory-source := $(unit_watch-stream) $(addprefix agent/cloud/, \
     inventory-source.o http-inventory.o file-inventory.o page-chain.o \
     list-schedule.o http-watch.o source-watch.o watch-schedule.o)
@@ -50,8 +51,8 @@ unit_webhook-secrets := $(addprefix agent/cloud/,webhook-secrets.o \
     watched-file.o)
 unit_webhook-server := $(unit_inventory-json) $(patsubst %.c,%.o,$(wildcard \
     agent/cloud/webhook-*.c)) $(addprefix agent/cloud/,watched-file.o \
-    listen-address.o inventory-event.o event-body.o event-object.o) \
-    -lmicrohttpd -lgnutls
+    listen-address.o inventory-event.o event-body.o event-object.o \
+    media-type.o) -lmicrohttpd -lgnutls
 unit_repair-limit := ovsdb-client/repair-limit.o
 unit_ovsdb-client := $(patsubst %.c,%.o,$(wildcard ovsdb-client/*.c)) \
     tests/unit/ovsdb-sandbox.o agent/core/objects.o agent/core/tunnel-spec.o

@@ -84,7 +84,7 @@ class Hosts:
 
     def stay_alive(self) -> None:
         """A watch stream is given up if nothing comes for long."""
-        self.tell("\n")
+        self.tell('{"type":"version","version":"1"}\n')
 
     def tell(self, line: str) -> None:
         for stream in self.streams:

@@ -49,6 +49,7 @@ struct request {
 struct connection {
     struct webhook_client client;
     struct webhook_connections *all;
+    struct webhook_handshake handshake;
     struct MHD_Connection *mhd;
     struct request request;
     bool linger;                /* Was answered before all was received. */
@@ -68,10 +69,13 @@ connection_of(struct MHD_Connection *c)
         c, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
 }
 
-struct webhook_connections *
-webhook_connections_of(struct MHD_Connection *c)
+struct webhook_tls *
+webhook_connection_begins_tls(struct MHD_Connection *mhd)
 {
-    return connection_of(c)->all;
+    struct connection *c = connection_of(mhd);
+
+    c->handshake.paid = true;
+    return c->all->tls;
 }
 
 static const char *
@@ -406,6 +410,11 @@ webhook_connection_notify(void *all_, struct MHD_Connection *mhd,
         c->all = all;
         c->mhd = mhd;
         webhook_client_add(&all->clients, &c->client, fd, time_msec());
+        if (all->tls) {
+            webhook_handshake_init(
+                &c->handshake, &all->handshakes, MHD_get_connection_info(
+                    mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION)->tls_session, fd);
+        }
         *context = c;
     } else if (c) {
         if (c->linger && !all->stopping) {
@@ -524,5 +533,6 @@ webhook_connections_wait(const struct webhook_connections *all)
     if (next != LLONG_MAX) {
         poll_timer_wait_until(next);
     }
+    webhook_handshakes_wait(&all->handshakes);
     webhook_linger_wait(&all->linger);
 }

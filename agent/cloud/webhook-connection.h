@@ -20,6 +20,7 @@
 #include <stdbool.h>
 
 #include "cloud/webhook-clients.h"
+#include "cloud/webhook-handshake.h"
 #include "cloud/webhook-linger.h"
 #include "cloud/webhook-server.h"
 
@@ -31,6 +32,7 @@ struct webhook_connections {
     struct webhook_sink sink;
     struct webhook_intake *intake;
     struct webhook_tls *tls;    /* NULL: none. */
+    struct webhook_handshakes handshakes;
     struct webhook_clients clients;
     struct webhook_linger linger;
     bool stopping;
@@ -59,7 +61,9 @@ void webhook_connections_wait(const struct webhook_connections *);
 void webhook_connections_answer(struct webhook_connections *,
                                 long long int now);
 
-struct webhook_connections *webhook_connections_of(struct MHD_Connection *);
+/* Returns the certificate that the connection's handshake, which goes on from
+ * there, is to use. */
+struct webhook_tls *webhook_connection_begins_tls(struct MHD_Connection *);
 
 /* libmicrohttpd's callbacks; its 'cls' is the struct webhook_connections. */
 void webhook_connection_notify(void *cls, struct MHD_Connection *,

@@ -125,7 +125,7 @@ choose_certificate(gnutls_session_t session,
 
     *n_ocsp = 0;
     *flags = GNUTLS_CERT_RETR_DEINIT_ALL;
-    return (webhook_tls_copy(webhook_connections_of(c)->tls, certs, n_certs,
+    return (webhook_tls_copy(webhook_connection_begins_tls(c), certs, n_certs,
                              key) ? -1 : 0);
 }
 
@@ -304,10 +304,12 @@ webhook_server_run(struct webhook_server *server)
     }
     webhook_intake_run(server->intake);
     webhook_connections_run(&server->connections, now);
+    webhook_handshakes_begin(&server->connections.handshakes);
     do {
         run_daemon(server);
     } while ((!get_timeout(server) || has_news(server))
              && time_msec() < until);
+    webhook_handshakes_end(&server->connections.handshakes);
 }
 
 void

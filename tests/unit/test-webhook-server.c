@@ -1362,16 +1362,16 @@ test_repeated_too_fast(void **state OVS_UNUSED)
 
 /* Makes a key and a certificate that bears it. */
 static void
-make_certificate(uint8_t serial)
+make_certificate_of(gnutls_pk_algorithm_t algorithm, unsigned int bits,
+                    uint8_t serial)
 {
     gnutls_x509_privkey_t key;
     gnutls_x509_crt_t cert;
     gnutls_datum_t pem;
 
     gnutls_x509_privkey_init(&key);
-    assert_int_equal(gnutls_x509_privkey_generate(
-                         key, GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(
-                             GNUTLS_ECC_CURVE_SECP256R1), 0), 0);
+    assert_int_equal(gnutls_x509_privkey_generate(key, algorithm, bits, 0),
+                     0);
     gnutls_x509_crt_init(&cert);
     gnutls_x509_crt_set_version(cert, 3);
     gnutls_x509_crt_set_serial(cert, &serial, 1);
@@ -1389,6 +1389,13 @@ make_certificate(uint8_t serial)
     gnutls_free(pem.data);
     gnutls_x509_crt_deinit(cert);
     gnutls_x509_privkey_deinit(key);
+}
+
+static void
+make_certificate(uint8_t serial)
+{
+    make_certificate_of(GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(
+                            GNUTLS_ECC_CURVE_SECP256R1), serial);
 }
 
 static uint8_t
@@ -1544,6 +1551,56 @@ test_tls_sleep(void **state OVS_UNUSED)
     }
 }
 
+static size_t
+count_readable(const int fds[], size_t n)
+{
+    size_t n_readable = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        struct pollfd pfd = { .fd = fds[i], .events = POLLIN };
+
+        n_readable += poll(&pfd, 1, 0) > 0;
+    }
+    return n_readable;
+}
+
+/* Many handshakes at once are not done at once. */
+static void
+test_tls_flood(void **state OVS_UNUSED)
+{
+    gnutls_certificate_credentials_t credentials;
+    gnutls_session_t sessions[100];
+    int fds[100];
+    size_t n = ARRAY_SIZE(fds);
+
+    webhook_server_destroy(server);
+    make_certificate_of(GNUTLS_PK_RSA, 3072, 1);
+    start_server(SECRET, true);
+    gnutls_certificate_allocate_credentials(&credentials);
+    for (size_t i = 0; i < n; i++) {
+        fds[i] = open_client();
+    }
+    until(get_status().n_connections == n);
+    for (size_t i = 0; i < n; i++) {
+        gnutls_init(&sessions[i],
+                    GNUTLS_CLIENT | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL);
+        gnutls_priority_set_direct(sessions[i], "NORMAL", NULL);
+        gnutls_credentials_set(sessions[i], GNUTLS_CRD_CERTIFICATE,
+                               credentials);
+        gnutls_transport_set_int(sessions[i], fds[i]);
+        assert_int_equal(gnutls_handshake(sessions[i]), GNUTLS_E_AGAIN);
+    }
+    webhook_server_run(server);
+    assert_true(count_readable(fds, n) < n / 2);
+    until(count_readable(fds, n) == n);
+    for (size_t i = 0; i < n; i++) {
+        assert_int_equal(tls_do(fds[i], gnutls_handshake(sessions[i])), 0);
+        gnutls_deinit(sessions[i]);
+        close(fds[i]);
+    }
+    gnutls_certificate_free_credentials(credentials);
+}
+
 /* Listening. */
 
 static void
@@ -1619,6 +1676,7 @@ main(void)
         TEST(test_repeated_too_fast),
         TEST(test_tls),
         TEST(test_tls_sleep),
+        TEST(test_tls_flood),
         TEST(test_not_created),
     };
 

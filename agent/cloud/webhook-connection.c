@@ -446,7 +446,9 @@ webhook_connection_handle(void *all OVS_UNUSED, struct MHD_Connection *mhd,
     struct connection *c = connection_of(mhd);
 
     c->all->n_calls++;
-    if (!c->request.begun) {
+    if (c->all->stopping && (!c->request.begun || !c->request.answer.status)) {
+        return MHD_NO;
+    } else if (!c->request.begun) {
         return take_headers(c, url, method);
     } else if (*len) {
         size_t n = *len;

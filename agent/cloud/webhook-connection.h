@@ -50,7 +50,8 @@ void webhook_connections_init(struct webhook_connections *,
                               const struct webhook_sink *,
                               struct webhook_intake *, struct webhook_tls *);
 
-/* Lets go of those that wait, so that libmicrohttpd can be stopped. */
+/* Takes in nothing more, and lets those that wait be answered that what they
+ * sent was taken in, so that libmicrohttpd can be stopped. */
 void webhook_connections_stop(struct webhook_connections *);
 void webhook_connections_destroy(struct webhook_connections *);
 

@@ -41,6 +41,7 @@ enum {
     /* Bytes for the headers of a request and of its answer. */
     HEADERS_MAX = 16 * 1024,
 
+    LAST_RUNS = 3,              /* For the last answers. */
     RUN_MS = 5,                 /* What a run may take. */
     CHECK_MS = 60 * 1000,       /* Look at files this often unasked. */
 
@@ -234,6 +235,9 @@ webhook_server_destroy(struct webhook_server *server)
     }
     if (server->daemon) {
         webhook_connections_stop(&server->connections);
+        for (int i = 0; i < LAST_RUNS; i++) {
+            MHD_run(server->daemon);
+        }
         MHD_stop_daemon(server->daemon);
         webhook_connections_destroy(&server->connections);
     }

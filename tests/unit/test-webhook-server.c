@@ -940,6 +940,7 @@ test_stopped_while_waiting(void **state OVS_UNUSED)
     webhook_server_destroy(server);
     assert_told("put vm1, wait, forget");
     start_server(SECRET, false);
+    expect(fd, 202, NULL);
     close(fd);
 }
 

@@ -64,9 +64,11 @@ exec ip netns exec {name}-$where "$@"
 
 class Lab:
     def __init__(self, hypervisors: int = 3, agents: bool = True,
-                 settings: dict[str, str] | None = None):
+                 settings: dict[str, str] | None = None,
+                 watched: bool = True):
         """With 'agents', each hypervisor has a vtepd (with 'settings', see
-        class Agent), started by start_agents() or by entering the lab."""
+        class Agent), started by start_agents() or by entering the lab.
+        Without 'watched' the cloud's API has no watch."""
         if not 1 <= hypervisors <= MAX_HYPERVISORS:
             raise ValueError(f"1 to {MAX_HYPERVISORS} hypervisors")
         if os.geteuid():
@@ -74,6 +76,7 @@ class Lab:
                                   " to be run as root")
         self._with_agents = agents
         self._settings = settings or {}
+        self._watched = watched
         self._n_hypervisors = hypervisors
         self._n_vms = 0
         self._n_captures = 0
@@ -120,6 +123,7 @@ class Lab:
                          f"link set {bridge} up")
         self.cloud_ns.ip(f"addr add {CLOUD_ADDRESS}/24 dev mgmt")
         self.cloud.start()
+        self.cloud.watch_mode(enabled=self._watched)
         for number in range(1, self._n_hypervisors + 1):
             self._add_hypervisor(number)
         script = self.folder / "on"

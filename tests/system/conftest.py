@@ -32,7 +32,8 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
     module = request.module
     with Lab(getattr(module, "HYPERVISORS", 2),
              settings={"linger": "0", "max-delete": "100", "hold": "1",
-                       **getattr(module, "SETTINGS", {})}) as made:
+                       **getattr(module, "SETTINGS", {})},
+             watched=getattr(module, "WATCHED", True)) as made:
         yield made
 
 

@@ -290,6 +290,7 @@ def test_events_are_kept_over_a_restart(scene: Scene) -> None:
 def test_events_get_into_the_file_while_it_runs(scene: Scene) -> None:
     """So that they survive a crash, too."""
     scene.pair()
+    scene.pass_lists("hv1", 1)      # No list that lacks e1 is to come.
     agent = scene.agents["hv1"]
     tell(scene, put(endpoint("e1")), ["hv1"])
     wait_until(lambda: agent.show("status")["inventory"]["state_file_saved"],

@@ -30,6 +30,12 @@ with Lab(2, agents=False) as lab:
 """
 
 
+def heed_signals() -> None:
+    """Whatever the caller of the tests ignores: nohup, a shell's "&"."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @pytest.fixture
 def holder() -> Iterator:
     """Starts processes with a lab each; yields a function for it."""
@@ -39,9 +45,7 @@ def holder() -> Iterator:
         process = subprocess.Popen(
             [sys.executable, "-c", HOLDER.format(extra)],
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-            # Whatever the caller of the tests ignores.
-            preexec_fn=lambda: signal.signal(signal.SIGINT,
-                                             signal.default_int_handler))
+            preexec_fn=heed_signals)
         started.append(process)
         return process, process.stdout.readline().strip()
 

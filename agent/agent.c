@@ -418,12 +418,45 @@ run_overlay(struct agent *agent)
     mark_installed_ports(agent);
 }
 
+/* The state file. */
+
+static const char *
+known_etag(const struct agent *agent)
+{
+    return (agent->source && agent->is_list
+            ? inventory_source_etag(agent->source) : NULL);
+}
+
+void
+agent_assume_list(struct agent *agent)
+{
+    const char *version;
+    const char *etag = inventory_cache_etag(agent->cache, &version);
+
+    if (agent->source && etag) {
+        inventory_source_assume(agent->source, version, etag);
+        agent->is_list = true;
+    }
+}
+
+static void
+run_cache(struct agent *agent)
+{
+    bool was_loading = inventory_cache_is_loading(agent->cache);
+
+    inventory_cache_set_etag(agent->cache, known_etag(agent));
+    inventory_cache_run(agent->cache);
+    if (was_loading && !inventory_cache_is_loading(agent->cache)) {
+        agent_assume_list(agent);
+    }
+}
+
 void
 agent_run(struct agent *agent)
 {
     ovsdb_client_run(agent->ovsdb);
     settings_run(agent);
-    inventory_cache_run(agent->cache);
+    run_cache(agent);
     if (agent->source && !inventory_cache_is_loading(agent->cache)) {
         inventory_source_run(agent->source);
     }
@@ -479,6 +512,7 @@ agent_wait(struct agent *agent)
 void
 agent_save(struct agent *agent)
 {
+    inventory_cache_set_etag(agent->cache, known_etag(agent));
     inventory_cache_flush(agent->cache);
 }
 

@@ -64,10 +64,15 @@ struct agent {
     struct waits waits;
     struct settling *settling;
 
+    /* Is what is known exactly what the last whole list said, but for what
+     * inventory_source_changed() tells the source? */
+    bool is_list;
+
     /* Where the list that is being taken in, or applied, stands. */
     char *list_version;         /* While it is applied, or NULL. */
     bool list_first;            /* Was there none from the API before? */
     bool list_anonymous;        /* It has items that cannot be identified. */
+    unsigned int n_invalid;     /* Items that were refused. */
     unsigned int n_duplicates;
     char *first_duplicate;
 
@@ -98,6 +103,10 @@ void agent_wait(struct agent *);
 
 /* Is there an inventory to work by? */
 bool agent_has_inventory(const struct agent *);
+
+/* If the source is new and the inventory is the one from the state file, tells
+ * the source so. */
+void agent_assume_list(struct agent *);
 
 /* Brings to the disk what is to be known at the next start.  Blocks: for the
  * end of the program. */

@@ -58,6 +58,7 @@ create_source(struct agent *agent)
         inventory_source_destroy(agent->source);
         agent->source = source;
         agent->source_retry = 0;
+        agent_assume_list(agent);
     } else {
         if (!nullable_string_is_equal(error, agent->source_error)) {
             VLOG_ERR("inventory: %s; trying again every %d s", error,

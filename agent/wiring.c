@@ -28,6 +28,7 @@ list_begin(void *agent_)
     wiring_finish_list(agent);      /* The one before. */
     inventory_list_begin(agent->inventory);
     agent->list_anonymous = false;
+    agent->n_invalid = 0;
     agent->n_duplicates = 0;
 }
 
@@ -51,6 +52,7 @@ list_invalid(void *agent_, enum object_kind kind, const char *id)
 {
     struct agent *agent = agent_;
 
+    agent->n_invalid++;
     if (id) {
         inventory_list_keep(agent->inventory, kind, id);
     } else {
@@ -83,6 +85,7 @@ list_end(void *agent_, const char *version)
     agent->list_first = (!inventory_last_list(agent->inventory)
                          || inventory_cache_is_in_use(agent->cache));
     inventory_list_whole(agent->inventory, !agent->list_anonymous, &guard);
+    agent->is_list = false;
     if (agent->n_duplicates) {
         VLOG_WARN("inventory: version \"%s\" has %u objects more than once, "
                   "the first is %s; the highest revision of each is used",
@@ -113,6 +116,8 @@ list_applied(struct agent *agent, const struct list_result *result)
                   "%"PRIuSIZE" changed, %"PRIuSIZE" deleted", version,
                   result->n_added, result->n_changed, result->n_deleted);
     }
+    agent->is_list = (!agent->n_invalid && !agent->n_duplicates
+                      && !result->n_held);
     inventory_cache_confirmed(agent->cache, version);
     wiring_forget_list(agent);
 }
@@ -171,6 +176,15 @@ list_abort(void *agent_)
         inventory_list_abort(agent->inventory);
         wiring_forget_list(agent);
     }
+}
+
+/* What came from the state file is the list of now. */
+static void
+list_assumed(void *agent_, const char *version)
+{
+    struct agent *agent = agent_;
+
+    inventory_cache_confirmed(agent->cache, version);
 }
 
 /* The inventory is no longer what the last list said. */
@@ -247,6 +261,7 @@ wiring_inventory_sink(struct agent *agent)
         .list_invalid = list_invalid,
         .list_end = list_end,
         .list_abort = list_abort,
+        .assumed = list_assumed,
         .event = source_event,
     };
 }

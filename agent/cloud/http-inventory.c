@@ -426,6 +426,18 @@ http_inventory_changed(struct inventory_source *source)
     inventory->changed = inventory->state != WAITING;
 }
 
+static void
+http_inventory_assume(struct inventory_source *source, const char *etag)
+{
+    page_chain_assume(&http_inventory_cast(source)->chain, etag);
+}
+
+static const char *
+http_inventory_etag(const struct inventory_source *source)
+{
+    return CONTAINER_OF(source, struct http_inventory, up)->chain.etag;
+}
+
 #define HTTP_INVENTORY_CLASS(SCHEME)            \
     {                                           \
         .scheme = SCHEME,                       \
@@ -436,6 +448,8 @@ http_inventory_changed(struct inventory_source *source)
         .list_now = http_inventory_list_now,    \
         .list_soon = http_inventory_list_soon,  \
         .changed = http_inventory_changed,      \
+        .assume = http_inventory_assume,        \
+        .etag = http_inventory_etag,            \
     }
 
 const struct inventory_source_class http_inventory_class =

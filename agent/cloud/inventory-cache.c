@@ -43,17 +43,29 @@ struct inventory_cache {
     bool known;                 /* Is it the inventory of 'seqno'? */
     uint64_t seqno;
     long long int written;      /* In ms of wall-clock time, -1: never. */
+    char *saved_etag;           /* Of its list, NULL: it is not exactly one. */
     bool in_use;
     char *error;                /* What was reported last, or NULL. */
 
     /* What it should hold. */
     char *version;              /* Of the last whole list, or NULL. */
+    char *etag;                 /* See inventory_cache_set_etag(). */
     long long int next_write;
 
     /* What is under way: at most one of these. */
     struct state_reader *reader;
     struct state_writer *writer;
 };
+
+/* Makes '*sp', a string or NULL, a copy of 's', which may be NULL. */
+static void
+set_string(char **sp, const char *s)
+{
+    char *copy = nullable_xstrdup(s);
+
+    free(*sp);
+    *sp = copy;
+}
 
 struct inventory_cache *
 inventory_cache_create(const struct inventory *inv,
@@ -84,10 +96,10 @@ forget_file(struct inventory_cache *cache)
     free(cache->owner.host);
     free(cache->owner.url);
     free(cache->path);
-    free(cache->version);
-    cache->version = NULL;
-    free(cache->error);
-    cache->error = NULL;
+    set_string(&cache->version, NULL);
+    set_string(&cache->etag, NULL);
+    set_string(&cache->saved_etag, NULL);
+    set_string(&cache->error, NULL);
 }
 
 void
@@ -178,10 +190,10 @@ loaded(struct inventory_cache *cache)
      * not to be lost from the file because of them. */
     cache->in_use = true;
     cache->known = !n_refused;
-    free(cache->version);
-    cache->version = (n_refused ? NULL
-                      : xstrdup(state_reader_version(cache->reader)));
+    set_string(&cache->version, (n_refused ? NULL
+                                 : state_reader_version(cache->reader)));
     cache->seqno = inventory_seqno(cache->inv);
+    set_string(&cache->saved_etag, state_reader_etag(cache->reader));
 }
 
 static void
@@ -220,14 +232,31 @@ void
 inventory_cache_confirmed(struct inventory_cache *cache, const char *version)
 {
     cache->in_use = false;
-    free(cache->version);
-    cache->version = xstrdup(version);
+    set_string(&cache->version, version);
+}
+
+void
+inventory_cache_set_etag(struct inventory_cache *cache, const char *etag)
+{
+    if (!nullable_string_is_equal(cache->etag, etag)) {
+        set_string(&cache->etag, etag);
+        if (cache->writer) {
+            state_writer_forget_etag(cache->writer);
+        }
+    }
 }
 
 static bool
 is_saved(const struct inventory_cache *cache)
 {
     return cache->known && cache->seqno == inventory_seqno(cache->inv);
+}
+
+const char *
+inventory_cache_etag(const struct inventory_cache *cache, const char **version)
+{
+    *version = cache->version;
+    return cache->in_use && is_saved(cache) ? cache->saved_etag : NULL;
 }
 
 /* Is there something to write, and may it be written? */
@@ -237,11 +266,21 @@ wants_write(const struct inventory_cache *cache)
     return cache->version && !is_saved(cache);
 }
 
+/* Likewise, at the end of the program. */
+static bool
+wants_flush(const struct inventory_cache *cache)
+{
+    return wants_write(cache)
+           || (cache->version && cache->etag
+               && !nullable_string_is_equal(cache->etag, cache->saved_etag));
+}
+
 static void
 begin_write(struct inventory_cache *cache)
 {
     cache->writer = state_writer_create(cache->path, &cache->owner,
-                                        cache->version, cache->inv);
+                                        cache->version, cache->etag,
+                                        cache->inv);
 }
 
 static void
@@ -259,6 +298,7 @@ wrote(struct inventory_cache *cache)
     cache->written = time_wall_msec();
     cache->known = true;
     cache->seqno = state_writer_seqno(cache->writer);
+    set_string(&cache->saved_etag, state_writer_etag(cache->writer));
 }
 
 static void
@@ -290,7 +330,7 @@ inventory_cache_flush(struct inventory_cache *cache)
 {
     /* What is under way may be of an inventory that has changed since. */
     for (int i = 0; i < 2 && !cache->reader; i++) {
-        if (!cache->writer && wants_write(cache)) {
+        if (!cache->writer && wants_flush(cache)) {
             begin_write(cache);
         }
         while (cache->writer) {

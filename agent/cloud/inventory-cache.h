@@ -50,6 +50,18 @@ bool inventory_cache_is_in_use(const struct inventory_cache *);
  * the file is written. */
 void inventory_cache_confirmed(struct inventory_cache *, const char *version);
 
+/* If the inventory as it is now is exactly what the last whole list said,
+ * 'etag' is that list's ETag, else NULL.  To be called before each run and
+ * flush.  A file that differs in nothing else is written only by a flush. */
+void inventory_cache_set_etag(struct inventory_cache *, const char *etag);
+
+/* If the file is in use and the inventory is still exactly what is in it, and
+ * that is exactly a whole list of the API: returns that list's ETag and stores
+ * its version in '*version'.  Else returns NULL.  Valid until the cache
+ * changes. */
+const char *inventory_cache_etag(const struct inventory_cache *,
+                                 const char **version);
+
 void inventory_cache_run(struct inventory_cache *);
 void inventory_cache_wait(struct inventory_cache *);
 

@@ -32,6 +32,10 @@ struct inventory_source_class {
     void (*list_now)(struct inventory_source *);
     void (*list_soon)(struct inventory_source *);
     void (*changed)(struct inventory_source *);
+
+    /* NULL if the kind has no ETags.  assume() need not set the status. */
+    void (*assume)(struct inventory_source *, const char *etag);
+    const char *(*etag)(const struct inventory_source *);
 };
 
 /* Embedded in the struct of each kind. */

@@ -106,6 +106,23 @@ inventory_source_changed(struct inventory_source *source)
 }
 
 void
+inventory_source_assume(struct inventory_source *source, const char *version,
+                        const char *etag)
+{
+    if (source->class->assume) {
+        free(source->status.version);
+        source->status.version = xstrdup(version);
+        source->class->assume(source, etag);
+    }
+}
+
+const char *
+inventory_source_etag(const struct inventory_source *source)
+{
+    return source->class->etag ? source->class->etag(source) : NULL;
+}
+
+void
 inventory_source_get_status(const struct inventory_source *source,
                             struct inventory_source_status *status)
 {
@@ -289,8 +306,16 @@ source_list_abort(struct inventory_source *source)
 void
 source_not_modified(struct inventory_source *source, long long int now)
 {
+    struct inventory_source_status *status = &source->status;
+
     source_recovered(source, now);
-    source->status.n_not_modified++;
+    status->n_not_modified++;
+    if (!status->whole) {
+        VLOG_INFO_RL(&list_rl, "%s: version %s is known already",
+                     source->name, status->version);
+        status->whole = true;
+        source->sink.assumed(source->sink.aux, status->version);
+    }
 }
 
 void

@@ -13,7 +13,8 @@
  * For each list it calls, in this order: list_begin(), then list_object() and
  * list_invalid() any number of times, then exactly one of list_end() (the list
  * is whole) and list_abort() (it is not: nothing may change because of it).
- * list_begin() comes before the list is asked for.
+ * list_begin() comes before the list is asked for.  If the server says that
+ * the list has not changed, that is list_abort() too.
  *
  * Where the server can, the source also follows a watch stream (contract 3.3)
  * from the last whole list on. */
@@ -39,6 +40,10 @@ struct inventory_sink {
 
     void (*list_end)(void *aux, const char *version);
     void (*list_abort)(void *aux);
+
+    /* The list of 'version' that inventory_source_assume() told of is what the
+     * server has: it takes the place of the first whole list. */
+    void (*assumed)(void *aux, const char *version);
 
     /* A PUT, DELETE or THIN event of the watch stream; the sink may take the
      * object and strings out of it.  Comes at any time, also within a
@@ -68,7 +73,8 @@ enum watch_state {
 
 /* For vtepd/status.  All times are time_msec(); 0: never. */
 struct inventory_source_status {
-    bool whole;                 /* Has a whole list ever arrived? */
+    bool whole;                 /* Has a whole list ever arrived, or been said
+                                 * not to have changed? */
     char *version;              /* Of the last whole list, or NULL. */
     char *error;                /* Why the last try failed, or NULL. */
     long long int last_success; /* Last whole list or "not modified". */
@@ -114,6 +120,18 @@ void inventory_source_list_soon(struct inventory_source *);
 /* What is known is no longer what the last list said: the next list is asked
  * for unconditionally. */
 void inventory_source_changed(struct inventory_source *);
+
+/* Tells a source that has not been run yet that what is known is exactly the
+ * whole list that had 'version' and 'etag', so that the first list may turn
+ * out not to have changed.  A kind of source that has no ETags ignores it; all
+ * others call assumed() if so. */
+void inventory_source_assume(struct inventory_source *, const char *version,
+                             const char *etag);
+
+/* Returns the ETag of the last whole list; NULL if there is none, and after
+ * inventory_source_changed(), until the next whole list.  Valid until
+ * something happens to the source. */
+const char *inventory_source_etag(const struct inventory_source *);
 
 /* Fills 'status'; free it with inventory_source_status_destroy(). */
 void inventory_source_get_status(const struct inventory_source *,

@@ -62,6 +62,12 @@ page_chain_forget(struct page_chain *chain)
     replace(&chain->etag, NULL);
 }
 
+void
+page_chain_assume(struct page_chain *chain, const char *etag)
+{
+    replace(&chain->etag, xstrdup(etag));
+}
+
 static enum page_verdict
 restart(struct page_chain *chain, char *error, char **errorp)
 {

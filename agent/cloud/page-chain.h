@@ -23,7 +23,7 @@
 struct http_response;
 
 struct page_chain {
-    /* Of the last whole list. */
+    /* Of the last whole list, also one from before the start. */
     char *etag;                 /* NULL: ask unconditionally. */
 
     /* Of the list being read. */
@@ -55,6 +55,9 @@ void page_chain_begin(struct page_chain *, bool again);
 
 /* Makes the next list be asked for unconditionally. */
 void page_chain_forget(struct page_chain *);
+
+/* Before the first list: what is known is a whole list that had 'etag'. */
+void page_chain_assume(struct page_chain *, const char *etag);
 
 /* An answer came.  Returns PAGE_CHAIN_DECODE, _NOT_MODIFIED, _RESTART or
  * _FAILED; for the last two says why in '*errorp', which the caller must

@@ -17,12 +17,16 @@
 #include "util.h"
 
 #define HEAD_START "{\"vtepd\":"
+#define LIST_START "\"list\":"
 #define SUM_START "\"sha1\":\""
 #define SUM_END "\"}\n"
 
 /* Bytes of an escaped id that stand in a file's name.  A name has at most 255
  * bytes, and a temporary file's is longer by a suffix. */
 enum { NAME_ID_MAX = 160 };
+
+/* Bytes of an ETag: a longer one is not kept. */
+enum { ETAG_MAX = 255 };
 
 BUILD_ASSERT_DECL(sizeof SUM_START - 1 == 8 && sizeof SUM_END - 1 == 3);
 
@@ -77,10 +81,31 @@ state_file_put_object(struct ds *s, const struct object *object, bool first)
     object_encode(object, s);
 }
 
+/* Of what a server may say, that which can be kept in JSON. */
+static bool
+is_plain_etag(const char *etag)
+{
+    size_t len = strlen(etag);
+
+    for (size_t i = 0; i < len; i++) {
+        if (etag[i] < 0x20 || etag[i] > 0x7e) {
+            return false;
+        }
+    }
+    return len && len <= ETAG_MAX;
+}
+
 void
-state_file_put_tail(struct ds *s)
+state_file_put_tail(struct ds *s, const char *etag)
 {
     ds_put_cstr(s, "\n],\n");
+    if (etag && is_plain_etag(etag)) {
+        ds_put_cstr(s, LIST_START"{\"etag\":");
+        json_string_escape(etag, s);
+        ds_put_cstr(s, ",\"decoded_by\":");
+        json_string_escape(VTEPD_VERSION, s);
+        ds_put_cstr(s, "},\n");
+    }
 }
 
 void
@@ -193,4 +218,48 @@ state_file_check(const char *text, size_t len,
                         "checksum of what stands before");
     }
     return error;
+}
+
+/* The value of the line that stands before the checksum, if that is "list",
+ * else NULL. */
+static struct json_t *
+read_list_line(const char *text, size_t len)
+{
+    size_t start = strlen(LIST_START), end = len - STATE_FILE_SUM_LEN;
+    const char *before = end ? memrchr(text, '\n', end - 1) : NULL;
+    size_t pos = before ? before + 1 - text : 0;
+    struct json_text line = { .text = text, .len = end, .pos = pos + start };
+    struct json_t *value = NULL;
+    char *error = NULL;
+
+    if (end - pos > start && !memcmp(&text[pos], LIST_START, start)) {
+        value = text_read_value(&line, &error);
+        free(error);
+    }
+    return value;
+}
+
+char *
+state_file_etag(const char *text, size_t len)
+{
+    struct json_t *value = read_list_line(text, len);
+    if (!value) {
+        return NULL;
+    }
+
+    struct json_decoder decoder = { .error = NULL };
+    struct json_node root = { .decoder = &decoder };
+    struct json_node node = node_of_value(&root, "list", value);
+    char *etag = NULL;
+    if (node_is_object(&node)) {
+        struct json_node by = node_member(&node, "decoded_by");
+        struct json_node member = node_member(&node, "etag");
+
+        if (check_string(&by, VTEPD_VERSION)) {
+            node_copy_printable(&member, ETAG_MAX, &etag);
+        }
+    }
+    node_value_free(value);
+    free(decoder.error);
+    return etag;
 }

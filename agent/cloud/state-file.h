@@ -15,7 +15,13 @@
  *     {"kind":"host","id":"hv1",...},
  *     ...
  *     ],
+ *     "list":{"etag":"\"1234\"","decoded_by":"0.1.0"},
  *     "sha1":"40 hexadecimal digits"}
+ *
+ * "list" is there if the objects are exactly those of a whole list of the API
+ * that had this ETag.  It stands at the end because that is known only once
+ * all is written.  Another version of vtepd may make more of the same list, so
+ * to that it says nothing.
  *
  * So jq reads it, and so does vtepd itself with --inventory=file:FILE.
  *
@@ -50,11 +56,12 @@ struct state_file_owner {
 char *state_file_name(const char *host);
 
 /* The parts of a file, in their order: a head, objects, a tail and the
- * checksum of all that stands before it.  Each appends to 's'. */
+ * checksum of all that stands before it.  Each appends to 's'.  'etag' is NULL
+ * if there is none. */
 void state_file_put_head(struct ds *s, const struct state_file_owner *,
                          const char *version);
 void state_file_put_object(struct ds *s, const struct object *, bool first);
-void state_file_put_tail(struct ds *s);
+void state_file_put_tail(struct ds *s, const char *etag);
 void state_file_put_sum(struct ds *s, const uint8_t sha1[SHA1_DIGEST_SIZE]);
 
 /* Is the 'len' bytes at 'text' a file of 'owner', whole and unharmed?  'sha1'
@@ -64,5 +71,9 @@ void state_file_put_sum(struct ds *s, const uint8_t sha1[SHA1_DIGEST_SIZE]);
 char *state_file_check(const char *text, size_t len,
                        const uint8_t sha1[SHA1_DIGEST_SIZE],
                        const struct state_file_owner *owner);
+
+/* Returns the ETag, which the caller must free, of the list that such a file
+ * holds, NULL if it says none that this version of vtepd can go by. */
+char *state_file_etag(const char *text, size_t len);
 
 #endif /* state-file.h */

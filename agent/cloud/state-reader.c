@@ -39,7 +39,9 @@ struct state_reader {
     bool listing;
     unsigned int n_objects;
     unsigned int n_refused;
+    unsigned int n_skipped;     /* Of kinds that are not known. */
     char *first_refusal;
+    char *etag;                 /* What the file says, or NULL. */
 };
 
 static char *
@@ -123,6 +125,7 @@ state_reader_close(struct state_reader *reader)
     inventory_page_destroy(reader->page);
     free(reader->body);
     free(reader->first_refusal);
+    free(reader->etag);
     free(reader->error);
     free(reader);
 }
@@ -152,6 +155,12 @@ state_reader_n_refused(const struct state_reader *reader, const char **first)
     return reader->n_refused;
 }
 
+const char *
+state_reader_etag(const struct state_reader *reader)
+{
+    return reader->n_refused || reader->n_skipped ? NULL : reader->etag;
+}
+
 /* All that there is of the file is in memory. */
 static void
 check_file(struct state_reader *reader)
@@ -162,6 +171,7 @@ check_file(struct state_reader *reader)
     reader->error = state_file_check(reader->body, reader->len, sha1,
                                      reader->owner);
     if (!reader->error) {
+        reader->etag = state_file_etag(reader->body, reader->len);
         reader->page = inventory_page_create(reader->body, reader->len);
         reader->listing = true;
         reader->sink->list_begin(reader->sink->aux);
@@ -211,6 +221,8 @@ take_item(struct state_reader *reader, struct inventory_item *item)
             item->error = NULL;
         }
         sink->list_invalid(sink->aux, item->kind, item->id);
+    } else {
+        reader->n_skipped++;
     }
 }
 

@@ -40,6 +40,10 @@ enum state_reader_event state_reader_run(struct state_reader *);
  * reader. */
 const char *state_reader_error(const struct state_reader *);
 
+/* After STATE_READER_END: the ETag of the whole list that all objects handed
+ * over are exactly, or NULL if they are none.  Valid as long as the reader. */
+const char *state_reader_etag(const struct state_reader *);
+
 /* When the file was written, in ms of wall-clock time. */
 long long int state_reader_written(const struct state_reader *);
 

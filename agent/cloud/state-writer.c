@@ -45,7 +45,9 @@ struct state_writer {
     char *new_path;
     char *error;
     int fd;
+    const struct inventory *inv;
     uint64_t seqno;
+    char *etag;                 /* Or NULL, also once 'inv' has changed. */
     size_t size;
 
     struct inventory_walk *walk;    /* While WRITING, else NULL. */
@@ -112,14 +114,17 @@ put(struct state_writer *writer, struct ds *s)
 
 struct state_writer *
 state_writer_create(const char *path, const struct state_file_owner *owner,
-                    const char *version, const struct inventory *inv)
+                    const char *version, const char *etag,
+                    const struct inventory *inv)
 {
     struct state_writer *writer = xzalloc(sizeof *writer);
 
     writer->path = xstrdup(path);
     writer->new_path = xasprintf("%s.new", path);
     writer->walk = inventory_walk_create(inv);
+    writer->inv = inv;
     writer->seqno = inventory_seqno(inv);
+    writer->etag = nullable_xstrdup(etag);
     sha1_init(&writer->sha1);
     open_file(writer);
     if (!writer->error) {
@@ -130,6 +135,15 @@ state_writer_create(const char *path, const struct state_file_owner *owner,
         ds_destroy(&s);
     }
     return writer;
+}
+
+void
+state_writer_forget_etag(struct state_writer *writer)
+{
+    if (writer->walk) {
+        free(writer->etag);
+        writer->etag = NULL;
+    }
 }
 
 static void
@@ -175,6 +189,7 @@ state_writer_destroy(struct state_writer *writer)
     }
     free(writer->path);
     free(writer->new_path);
+    free(writer->etag);
     free(writer->error);
     free(writer);
 }
@@ -186,7 +201,10 @@ put_end(struct state_writer *writer, struct ds *s)
     uint8_t sha1[SHA1_DIGEST_SIZE];
     struct sha1_ctx sum;
 
-    state_file_put_tail(s);
+    if (inventory_seqno(writer->inv) != writer->seqno) {
+        state_writer_forget_etag(writer);
+    }
+    state_file_put_tail(s, writer->etag);
     put(writer, s);
 
     /* The checksum is not of itself. */
@@ -289,6 +307,12 @@ uint64_t
 state_writer_seqno(const struct state_writer *writer)
 {
     return writer->seqno;
+}
+
+const char *
+state_writer_etag(const struct state_writer *writer)
+{
+    return writer->etag;
 }
 
 size_t

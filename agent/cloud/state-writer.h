@@ -18,13 +18,20 @@ struct state_file_owner;
 struct state_writer;
 
 /* Begins to write 'inv', which came with the list 'version', to the file
- * 'path'.  If its folder is missing, that is made, with mode 0700.  'inv'
- * must outlive the writer.  Never NULL: trouble is for state_writer_run() to
- * tell. */
+ * 'path'.  'etag' is the ETag of that list if 'inv' is exactly what it said,
+ * else NULL.  If the file's folder is missing, that is made, with mode 0700.
+ * 'inv' must outlive the writer.  Never NULL: trouble is for
+ * state_writer_run() to tell. */
 struct state_writer *state_writer_create(const char *path,
                                          const struct state_file_owner *,
                                          const char *version,
+                                         const char *etag,
                                          const struct inventory *inv);
+
+/* The inventory is no longer what the list with the ETag said, or is what
+ * another one said.  Nothing changes if that is written already: at that time
+ * it was true of what is in the file. */
+void state_writer_forget_etag(struct state_writer *);
 
 /* What is not done is given up.  Waits for the disk if it has begun to
  * write. */
@@ -51,6 +58,9 @@ const char *state_writer_error(const struct state_writer *);
 /* inventory_seqno() when the writing began: later changes may be in the file
  * or not. */
 uint64_t state_writer_seqno(const struct state_writer *);
+
+/* After STATE_WRITER_DONE: the ETag that was written, or NULL. */
+const char *state_writer_etag(const struct state_writer *);
 
 /* Bytes written so far. */
 size_t state_writer_size(const struct state_writer *);

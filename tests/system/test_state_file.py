@@ -117,6 +117,34 @@ def test_r50_api_silent_at_boot(scene: Scene) -> None:
     assert a.ping(b.ipv4, count=5).received == 5
 
 
+def test_unchanged_list_is_not_read_again(scene: Scene) -> None:
+    """A file that is what the last list said is confirmed by 304."""
+    a, b = scene.pair()
+    agent = scene.agents["hv1"]
+    scene.pass_lists("hv1")
+    before = scene.settle("hv1")
+    with a.pinging(b.ipv4) as finish:
+        agent.restart()
+        wait_api(agent)
+        status = inventory(agent)
+        assert status["lists"] == 0 and status["not_modified"] >= 1
+        assert status["endpoints"] == len([
+            item for item in scene.cloud.objects()
+            if item["kind"] == "endpoint"])
+        scene.wait_state("hv1", before)
+        assert agent.show("status")["openflow"]["flow_mods"] == 0
+        assert finish().lost == 0
+
+    # Changes come as ever, also one from while it was away.
+    c = scene.vm("c", "blue", "hv2")
+    scene.connect(a, c)
+    agent.stop()
+    scene.put({**b.endpoint(), "hostname": "b", "revision": 1})
+    agent.start()
+    wait_api(agent)
+    assert inventory(agent)["lists"] >= 1
+
+
 def test_old_file_harms_nobody(scene: Scene) -> None:
     """A file that knows less than the switch is not programmed while the API
     answers."""

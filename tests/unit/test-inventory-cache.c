@@ -511,6 +511,128 @@ test_round_trip(void **state OVS_UNUSED)
     agent_destroy(&agent);
 }
 
+/* Starts an agent: it must say that its inventory is the list with 'etag'. */
+static void
+assert_etag(const char *etag)
+{
+    struct agent agent;
+    const char *version;
+
+    agent_init(&agent);
+    agent_load(&agent);
+    assert_null(agent_status(&agent).error);
+
+    const char *loaded = inventory_cache_etag(agent.cache, &version);
+    if (etag) {
+        assert_non_null(loaded);
+        assert_string_equal(loaded, etag);
+        assert_string_equal(version, "7");
+    } else {
+        assert_null(loaded);
+    }
+    agent_destroy(&agent);
+}
+
+static void
+test_etag(void **state OVS_UNUSED)
+{
+    char long_etag[400];
+    struct agent agent;
+    const char *version;
+
+    save_all("hv1", URL);
+    assert_etag(NULL);
+
+    /* Of a list that is known already it is written at the end. */
+    agent_init(&agent);
+    agent_list(&agent, all, ARRAY_SIZE(all));
+    inventory_cache_flush(agent.cache);
+    inventory_cache_set_etag(agent.cache, "W/\"a \\ b\"");
+    inventory_cache_run(agent.cache);
+    assert_true(agent_status(&agent).saved);
+    assert_etag(NULL);
+    inventory_cache_flush(agent.cache);
+    assert_etag("W/\"a \\ b\"");
+    assert_null(inventory_cache_etag(agent.cache, &version));
+
+    /* What changes the inventory leaves the file true until it is written. */
+    inventory_delete(agent.inv, OBJECT_ENDPOINT, "plain", 0, 1);
+    inventory_cache_set_etag(agent.cache, NULL);
+    assert_etag("W/\"a \\ b\"");
+    inventory_cache_flush(agent.cache);
+    assert_etag(NULL);
+
+    /* What cannot be kept is not. */
+    memset(long_etag, 'a', sizeof long_etag - 1);
+    long_etag[sizeof long_etag - 1] = '\0';
+    inventory_cache_set_etag(agent.cache, long_etag);
+    inventory_cache_flush(agent.cache);
+    assert_etag(NULL);
+    inventory_cache_set_etag(agent.cache, "\"\377\"");
+    inventory_cache_flush(agent.cache);
+    assert_etag(NULL);
+    agent_destroy(&agent);
+}
+
+/* Whatever happens while the file is written, it does not say what it is
+ * not. */
+static void
+test_etag_of_what_changes(void **state OVS_UNUSED)
+{
+    for (int i = 0; i < 3; i++) {
+        struct agent agent;
+
+        agent_init(&agent);
+        agent_list(&agent, all, ARRAY_SIZE(all));
+        inventory_cache_set_etag(agent.cache, "\"e\"");
+        inventory_cache_run(agent.cache);   /* Begins to write. */
+        if (i == 1) {
+            inventory_delete(agent.inv, OBJECT_ENDPOINT, "plain", 0, 1);
+        } else if (i == 2) {
+            inventory_cache_set_etag(agent.cache, "\"f\"");
+        }
+        for (int n = 0; n < 2; n++) {
+            inventory_cache_run(agent.cache);
+        }
+        while (is_new_left()) {
+            inventory_cache_run(agent.cache);
+        }
+        assert_etag(i ? NULL : "\"e\"");
+        agent_destroy(&agent);
+    }
+}
+
+/* An ETag is of no use to another version, nor if not all objects came in. */
+static void
+test_etag_of_less(void **state OVS_UNUSED)
+{
+    static const struct {
+        const char *items, *list;
+        const char *etag;
+    } files[] = {
+        { "", "'list':{'etag':'e','decoded_by':'"VTEPD_VERSION"'},\n", "e" },
+        { "", "'list':{'etag':'e','decoded_by':'0.0.1'},\n", NULL },
+        { "", "'list':{'etag':'e'},\n", NULL },
+        { "", "'list':{'etag':'','decoded_by':'"VTEPD_VERSION"'},\n", NULL },
+        { "", "'list':{'etag':'a\\n','decoded_by':'"VTEPD_VERSION"'},\n",
+          NULL },
+        { "", "'list':5,\n", NULL },
+        { "{'kind':'acl','id':'a'}\n",
+          "'list':{'etag':'e','decoded_by':'"VTEPD_VERSION"'},\n", NULL },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+        char *text = xasprintf("{'vtepd':{'format':1,'host':'hv1',"
+                               "'inventory':'"URL"'},\n'version':'7',\n"
+                               "'items':[\n%s],\n%s",
+                               files[i].items, files[i].list);
+
+        write_summed(text);
+        assert_etag(files[i].etag);
+        free(text);
+    }
+}
+
 /* Line by line. */
 static void
 test_format(void **state OVS_UNUSED)
@@ -1075,6 +1197,9 @@ main(void)
         TEST(test_walk),
         TEST(test_walk_through_changes),
         TEST(test_round_trip),
+        TEST(test_etag),
+        TEST(test_etag_of_what_changes),
+        TEST(test_etag_of_less),
         TEST(test_format),
         TEST(test_empty_inventory),
         TEST(test_many_passes),

@@ -81,12 +81,19 @@ list_abort(void *aux OVS_UNUSED)
     tell("abort");
 }
 
+static void
+assumed(void *aux OVS_UNUSED, const char *version)
+{
+    tell("assumed %s", version);
+}
+
 static const struct inventory_sink sink = {
     .list_begin = list_begin,
     .list_object = list_object,
     .list_invalid = list_invalid,
     .list_end = list_end,
     .list_abort = list_abort,
+    .assumed = assumed,
 };
 
 /* The server. */
@@ -303,6 +310,67 @@ test_not_modified(void **state OVS_UNUSED)
     inventory_source_list_now(source);
     run_until(source, "end 7");
     assert_null(strstr(ds_cstr(&request), "If-None-Match"));
+    inventory_source_destroy(source);
+}
+
+/* The first list can be one that is known from before the start. */
+static void
+test_assumed(void **state OVS_UNUSED)
+{
+    static const char *const all[] = {
+        "HTTP/1.1 503 No\r\nRetry-After: 0\r\nConnection: close\r\n\r\n",
+        "HTTP/1.1 304 Not Modified\r\nConnection: close\r\n\r\n",
+        "HTTP/1.1 304 Not Modified\r\nConnection: close\r\n\r\n",
+        GOOD,
+    };
+    set_answers(all, ARRAY_SIZE(all));
+
+    struct inventory_source *source = create(server_url, NULL);
+    struct inventory_source_status status;
+    assert_null(inventory_source_etag(source));
+    inventory_source_assume(source, "6", "\"e6\"");
+    run_until(source, "abort");
+    assert_told("begin, abort");
+    inventory_source_get_status(source, &status);
+    assert_false(status.whole);
+    inventory_source_status_destroy(&status);
+
+    run_until(source, "assumed 6");
+    assert_non_null(strstr(ds_cstr(&request),
+                           "\r\nIf-None-Match: \"e6\"\r\n"));
+    assert_told("begin, abort, assumed 6");
+    inventory_source_get_status(source, &status);
+    assert_true(status.whole);
+    assert_string_equal(status.version, "6");
+    assert_int_equal(status.n_lists, 0);
+    assert_int_equal(status.n_not_modified, 1);
+    inventory_source_status_destroy(&status);
+    assert_string_equal(inventory_source_etag(source), "\"e6\"");
+
+    /* From then on it is a list like any other. */
+    run_until(source, "abort");
+    assert_told("begin, abort");
+    inventory_source_changed(source);
+    assert_null(inventory_source_etag(source));
+    run_until(source, "end 7");
+    assert_null(strstr(ds_cstr(&request), "If-None-Match"));
+    inventory_source_destroy(source);
+}
+
+/* It can also be another one. */
+static void
+test_assumed_wrongly(void **state OVS_UNUSED)
+{
+    static const char *const all[] = {
+        OK JSON "ETag: \"e7\"\r\n\r\n{\"version\":\"7\",\"items\":[]}",
+    };
+    set_answers(all, ARRAY_SIZE(all));
+
+    struct inventory_source *source = create(server_url, NULL);
+    inventory_source_assume(source, "6", "\"e6\"");
+    run_until(source, "end 7");
+    assert_told("begin, end 7");
+    assert_string_equal(inventory_source_etag(source), "\"e7\"");
     inventory_source_destroy(source);
 }
 
@@ -754,6 +822,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pages),
         cmocka_unit_test(test_not_modified),
+        cmocka_unit_test(test_assumed),
+        cmocka_unit_test(test_assumed_wrongly),
         cmocka_unit_test(test_begun_again),
         cmocka_unit_test(test_list_now_while_listing),
         cmocka_unit_test(test_redirect),

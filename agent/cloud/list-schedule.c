@@ -66,7 +66,10 @@ list_schedule_failed(struct list_schedule *schedule, long long int now,
     schedule->not_before = 0;
     if (retry_after >= 0) {
         long long int believed = MAX(schedule->poll, DELAY_MAX);
-        schedule->not_before = now + MIN(retry_after, believed / 1000) * 1000;
+        long long int pause = MIN(retry_after, believed / 1000) * 1000;
+
+        schedule->not_before = now + pause;
+        longest = MAX(longest, pause / 2);
     }
     schedule->next_try = (MAX(now, schedule->not_before)
                           + draw(DELAY_MIN, MIN(longest, limit), random));

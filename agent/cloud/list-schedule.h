@@ -11,8 +11,10 @@
  * 2. After the nth failure in a row: a delay drawn evenly ("full jitter")
  *    between 0.1 s and 0.5 s * 2^(n-1), the latter at most 60 s or the poll
  *    interval, whichever is less.
- * 3. A server's Retry-After is added to the delay of rule 2.  It is believed
- *    up to the poll interval, or 60 s if that is more.
+ * 3. A server's Retry-After is added to the delay of rule 2, which then is
+ *    drawn up to half of it at least: agents that were told the same do not
+ *    come back together.  It is believed up to the poll interval, or 60 s if
+ *    that is more.
  * 4. A hurry brings the next try forward to now, but never into the time that
  *    the server asked for under rule 3.
  * 5. A wish for a list at some time brings the next try forward to then, but

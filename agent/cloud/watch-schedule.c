@@ -24,19 +24,19 @@ draw(long long int min, long long int max, uint32_t random)
     return min + ((max - min + 1) * random >> 32);
 }
 
-/* Sets 'next_try' after 'not_before' for the next stream that did not last, by
- * a delay of at most 'limit'. */
+/* Sets 'next_try' for the next stream that did not last, by a delay of at most
+ * 'limit' after a pause that the server has asked for. */
 static void
-back_off(struct watch_schedule *schedule, long long int not_before,
-         long long int limit, uint32_t random)
+back_off(struct watch_schedule *schedule, long long int now,
+         long long int pause, long long int limit, uint32_t random)
 {
-    long long int longest = DELAY_FIRST;
+    long long int longest = MAX(DELAY_FIRST, pause / 2);
     for (unsigned int i = 0; i < schedule->n_short && longest < limit; i++) {
         longest *= 2;
     }
     longest = MIN(longest, limit);
     schedule->n_short++;
-    schedule->next_try = not_before + draw(DELAY_MIN, longest, random);
+    schedule->next_try = now + pause + draw(DELAY_MIN, longest, random);
 }
 
 void
@@ -52,19 +52,19 @@ watch_schedule_ended(struct watch_schedule *schedule, long long int now,
     if (worked >= WATCH_WORKED_MS) {
         schedule->n_short = 0;
     }
-    back_off(schedule, now, MIN(schedule->poll, DELAY_MAX), random);
+    back_off(schedule, now, 0, MIN(schedule->poll, DELAY_MAX), random);
 }
 
 void
 watch_schedule_refused(struct watch_schedule *schedule, long long int now,
                        long long int retry_after, uint32_t random)
 {
-    long long int not_before = now;
+    long long int pause = 0;
     if (retry_after >= 0) {
         long long int believed = MAX(schedule->poll, DELAY_MAX);
-        not_before += MIN(retry_after, believed / 1000) * 1000;
+        pause = MIN(retry_after, believed / 1000) * 1000;
     }
-    back_off(schedule, not_before, MIN(schedule->poll, REFUSED_MAX), random);
+    back_off(schedule, now, pause, MIN(schedule->poll, REFUSED_MAX), random);
 }
 
 void

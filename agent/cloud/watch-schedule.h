@@ -21,8 +21,9 @@
  *    not work at all; after several, it is made when the inventory is listed
  *    anyway: the delay is at most the poll interval, or ten minutes if that is
  *    less.
- * 5. A server's Retry-After is added to the delay.  It is believed up to the
- *    poll interval, or 60 s if that is more.
+ * 5. A server's Retry-After is added to the delay, which then is drawn up to
+ *    half of it at least.  It is believed up to the poll interval, or 60 s if
+ *    that is more.
  * 6. Where there is no watch, it is asked for again after ten to eleven
  *    minutes.  Whether there is none is for the caller to judge: a server that
  *    once had one has refused it, rule 4. */

@@ -11,9 +11,11 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <cmocka.h>
 
+#include "hash.h"
 #include "util.h"
 
 #define NOW 1000000LL
@@ -91,7 +93,9 @@ test_rule_3_retry_after(void **state OVS_UNUSED)
     list_schedule_failed(&s, NOW, 7, 0);
     assert_int_equal(s.next_try, NOW + 7000 + 100);
     list_schedule_failed(&s, NOW, 7, UINT32_MAX);
-    assert_int_equal(s.next_try, NOW + 7000 + 1000);
+    assert_int_equal(s.next_try, NOW + 7000 + 3500);
+    list_schedule_failed(&s, NOW, 0, UINT32_MAX);
+    assert_int_equal(s.next_try, NOW + 2000);
 
     /* Bounded by the poll interval, or a minute. */
     list_schedule_init(&s, 300, NOW);
@@ -100,6 +104,11 @@ test_rule_3_retry_after(void **state OVS_UNUSED)
     list_schedule_init(&s, 5, NOW);
     list_schedule_failed(&s, NOW, INT64_MAX, 0);
     assert_int_equal(s.next_try, NOW + 60 * 1000 + 100);
+
+    /* So is what is drawn. */
+    list_schedule_init(&s, 300, NOW);
+    list_schedule_failed(&s, NOW, 200, UINT32_MAX);
+    assert_int_equal(s.next_try, NOW + 200 * 1000 + 60 * 1000);
 
     /* It is good for one failure only. */
     list_schedule_failed(&s, NOW, -1, 0);
@@ -151,7 +160,7 @@ test_rule_5_wish(void **state OVS_UNUSED)
     assert_int_equal(s.next_try, NOW + 500);
     list_schedule_failed(&s, NOW, 30, UINT32_MAX);
     list_schedule_wish(&s, NOW + 1);
-    assert_int_equal(s.next_try, NOW + 30 * 1000 + 1000);
+    assert_int_equal(s.next_try, NOW + 30 * 1000 + 15 * 1000);
 }
 
 static void
@@ -219,6 +228,67 @@ test_rule_6_never_shortens_a_back_off(void **state OVS_UNUSED)
     assert_int_equal(s.next_try, NOW + 30 * 1000 + 100);
 }
 
+/* R55: a thousand agents that have the same trouble at the same time, with an
+ * API that answers again 'outage' ms after it, and until then as 'retry_after'
+ * says.  Returns the most that come in one second after that. */
+static int
+busiest_second(long long int outage, long long int retry_after)
+{
+    enum { AGENTS = 1000, SECONDS = 400 };
+    static int come[SECONDS];
+    int most = 0;
+
+    memset(come, 0, sizeof come);
+    for (int i = 0; i < AGENTS; i++) {
+        struct list_schedule s;
+
+        list_schedule_init(&s, 300, NOW);
+        while (s.next_try < NOW + outage) {
+            list_schedule_begun(&s, s.next_try);
+            list_schedule_failed(&s, s.next_try, retry_after,
+                                 hash_2words(i, s.n_failures));
+        }
+        int second = (s.next_try - NOW - outage) / 1000;
+        assert_in_range(second, 0, SECONDS - 1);
+        come[second]++;
+        most = MAX(most, come[second]);
+    }
+    return most;
+}
+
+static void
+test_r55_coming_back_is_spread(void **state OVS_UNUSED)
+{
+    /* Evenly over a minute it would be 17 a second. */
+    assert_in_range(busiest_second(10 * 60 * 1000, -1), 17, 120);
+    assert_in_range(busiest_second(60 * 1000, -1), 17, 150);
+
+    /* Evenly over half of what they were told it would be 66. */
+    assert_in_range(busiest_second(1, 30), 66, 110);
+    assert_in_range(busiest_second(10 * 60 * 1000, 30), 10, 110);
+}
+
+/* ...and so are the polls of those that were started together. */
+static void
+test_r55_polls_are_spread(void **state OVS_UNUSED)
+{
+    enum { AGENTS = 1000 };
+    long long int first = LLONG_MAX, last = 0;
+    int n_early = 0;
+
+    for (int i = 0; i < AGENTS; i++) {
+        struct list_schedule s;
+
+        list_schedule_init(&s, 300, NOW);
+        list_schedule_succeeded(&s, NOW, hash_int(i, 0));
+        first = MIN(first, s.next_try);
+        last = MAX(last, s.next_try);
+        n_early += s.next_try < NOW + 300 * 1000;
+    }
+    assert_in_range(last - first, 58 * 1000, 60 * 1000);
+    assert_in_range(n_early, AGENTS * 45 / 100, AGENTS * 55 / 100);
+}
+
 int
 main(void)
 {
@@ -233,6 +303,8 @@ main(void)
         cmocka_unit_test(test_rule_6_soon),
         cmocka_unit_test(test_rule_6_coalesces),
         cmocka_unit_test(test_rule_6_never_shortens_a_back_off),
+        cmocka_unit_test(test_r55_coming_back_is_spread),
+        cmocka_unit_test(test_r55_polls_are_spread),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -108,6 +108,9 @@ test_rule_5_retry_after(void **state OVS_UNUSED)
     watch_schedule_init(&s, 300);
     watch_schedule_refused(&s, NOW, 7, 0);
     assert_int_equal(s.next_try, NOW + 7000 + 100);
+    watch_schedule_init(&s, 300);
+    watch_schedule_refused(&s, NOW, 30, UINT32_MAX);
+    assert_int_equal(s.next_try, NOW + 30 * 1000 + 15 * 1000);
 
     watch_schedule_init(&s, 300);
     watch_schedule_refused(&s, NOW, 999999999, 0);

@@ -70,6 +70,7 @@ struct agent {
 
     /* Where the list that is being taken in, or applied, stands. */
     char *list_version;         /* While it is applied, or NULL. */
+    bool list_cached;           /* Is it from the state file? */
     bool list_first;            /* Was there none from the API before? */
     bool list_anonymous;        /* It has items that cannot be identified. */
     unsigned int n_invalid;     /* Items that were refused. */

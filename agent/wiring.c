@@ -82,6 +82,7 @@ list_end(void *agent_, const char *version)
     };
 
     agent->list_version = xstrdup(version);
+    agent->list_cached = false;
     agent->list_first = (!inventory_last_list(agent->inventory)
                          || inventory_cache_is_in_use(agent->cache));
     inventory_list_whole(agent->inventory, !agent->list_anonymous, &guard);
@@ -98,6 +99,10 @@ list_applied(struct agent *agent, const struct list_result *result)
 {
     const char *version = agent->list_version;
 
+    if (agent->list_cached) {
+        wiring_forget_list(agent);
+        return;
+    }
     if (result->n_held) {
         static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 1);
 
@@ -143,7 +148,10 @@ wiring_finish_list(struct agent *agent)
 void
 wiring_run_list(struct agent *agent)
 {
-    apply_list(agent, LIST_WORK);
+    /* What is loaded is taken over by cached_list_run(). */
+    if (!inventory_cache_is_loading(agent->cache)) {
+        apply_list(agent, LIST_WORK);
+    }
 }
 
 void
@@ -157,14 +165,23 @@ wiring_wait_list(const struct agent *agent)
 /* The same for the list from the state file, which comes only where nothing is
  * known yet. */
 static void
-cached_list_end(void *agent_, const char *version OVS_UNUSED)
+cached_list_end(void *agent_, const char *version)
 {
     struct agent *agent = agent_;
     struct deletion_guard guard = { .max_percent = 100 };
-    struct list_result result;
 
-    inventory_list_end(agent->inventory, false, &guard, time_msec(), &result);
-    wiring_forget_list(agent);
+    agent->list_version = xstrdup(version);
+    agent->list_cached = true;
+    inventory_list_whole(agent->inventory, false, &guard);
+}
+
+static bool
+cached_list_run(void *agent_)
+{
+    struct agent *agent = agent_;
+
+    apply_list(agent, LIST_WORK);
+    return !agent->list_version;
 }
 
 static void
@@ -272,6 +289,7 @@ wiring_cache_sink(struct agent *agent)
     struct inventory_sink sink = wiring_inventory_sink(agent);
 
     sink.list_end = cached_list_end;
+    sink.list_run = cached_list_run;
     return sink;
 }
 

@@ -41,6 +41,10 @@ struct inventory_sink {
     void (*list_end)(void *aux, const char *version);
     void (*list_abort)(void *aux);
 
+    /* State files only: takes over some more of the list that has ended.
+     * Returns true once that is done.  NULL: list_end() has done it. */
+    bool (*list_run)(void *aux);
+
     /* The list of 'version' that inventory_source_assume() told of is what the
      * server has: it takes the place of the first whole list. */
     void (*assumed)(void *aux, const char *version);

@@ -37,6 +37,7 @@ struct state_reader {
 
     struct inventory_page *page;    /* NULL until the file was checked. */
     bool listing;
+    bool ended;                 /* The list has, and is being taken over. */
     unsigned int n_objects;
     unsigned int n_refused;
     unsigned int n_skipped;     /* Of kinds that are not known. */
@@ -226,8 +227,7 @@ take_item(struct state_reader *reader, struct inventory_item *item)
     }
 }
 
-/* Returns true at the end of the list. */
-static bool
+static void
 decode_some(struct state_reader *reader)
 {
     for (int i = 0; i < ITEMS_PER_PASS; i++) {
@@ -241,31 +241,38 @@ decode_some(struct state_reader *reader)
 
         case INVENTORY_PAGE_END:
             reader->listing = false;
+            reader->ended = true;
             reader->sink->list_end(reader->sink->aux,
                                    inventory_page_version(reader->page));
-            return true;
+            return;
 
         case INVENTORY_PAGE_ERROR:
             reader->error = xasprintf("is of no use here: %s",
                                       inventory_page_error(reader->page));
-            return false;
+            return;
         }
     }
-    return false;
+}
+
+/* Returns true once the list is taken over. */
+static bool
+take_over_some(struct state_reader *reader)
+{
+    const struct inventory_sink *sink = reader->sink;
+
+    return !sink->list_run || sink->list_run(sink->aux);
 }
 
 enum state_reader_event
 state_reader_run(struct state_reader *reader)
 {
-    bool end = false;
-
-    if (reader->page) {
-        end = decode_some(reader);
-    } else {
+    if (!reader->page) {
         read_some(reader);
+    } else if (!reader->ended) {
+        decode_some(reader);
     }
-    return (end ? STATE_READER_END
-            : reader->error ? STATE_READER_ERROR
+    return (reader->error ? STATE_READER_ERROR
+            : reader->ended && take_over_some(reader) ? STATE_READER_END
             : STATE_READER_MORE);
 }
 

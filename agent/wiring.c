@@ -185,6 +185,14 @@ cached_list_run(void *agent_)
 }
 
 static void
+cached_deleted(void *agent_, const struct deleted_object *deleted)
+{
+    struct agent *agent = agent_;
+
+    inventory_remember_deleted(agent->inventory, deleted, time_msec());
+}
+
+static void
 list_abort(void *agent_)
 {
     struct agent *agent = agent_;
@@ -290,6 +298,7 @@ wiring_cache_sink(struct agent *agent)
 
     sink.list_end = cached_list_end;
     sink.list_run = cached_list_run;
+    sink.deleted = cached_deleted;
     return sink;
 }
 

@@ -7,8 +7,8 @@
  *
  * Hands the file's objects to a sink at start, as a list, and from then on, or
  * from the first whole list of the API on, writes the file anew some time
- * after the inventory has changed.  Both take many passes, none of them long.  The file's form is
- * state-file.h's.
+ * after the inventory has changed.  Both take many passes, none of them long.
+ * The file's form is state-file.h's.
  *
  * The file is always one that was whole: a new one is written beside it, is
  * brought to the disk, and then takes its name.  It is 0600; one that is not

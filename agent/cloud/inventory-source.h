@@ -23,6 +23,7 @@
 
 #include "core/objects.h"
 
+struct deleted_object;
 struct inventory_event;
 
 struct inventory_sink {
@@ -44,6 +45,10 @@ struct inventory_sink {
     /* State files only: takes over some more of the list that has ended.
      * Returns true once that is done.  NULL: list_end() has done it. */
     bool (*list_run)(void *aux);
+
+    /* State files only, after the list, or NULL: an object that was deleted
+     * before. */
+    void (*deleted)(void *aux, const struct deleted_object *);
 
     /* The list of 'version' that inventory_source_assume() told of is what the
      * server has: it takes the place of the first whole list. */

@@ -13,10 +13,12 @@
 #include "cloud/json-node.h"
 #include "cloud/object-encode.h"
 #include "cloud/safe-text.h"
+#include "core/inventory.h"
 #include "openvswitch/dynamic-string.h"
 #include "util.h"
 
 #define HEAD_START "{\"vtepd\":"
+#define DELETED_START "\"deleted\":"
 #define LIST_START "\"list\":"
 #define SUM_START "\"sha1\":\""
 #define SUM_END "\"}\n"
@@ -96,9 +98,25 @@ is_plain_etag(const char *etag)
 }
 
 void
-state_file_put_tail(struct ds *s, const char *etag)
+state_file_put_deleted(struct ds *deleted, const struct deleted_object *d)
+{
+    ds_put_cstr(deleted, deleted->length ? ",{\"kind\":\"" : "{\"kind\":\"");
+    ds_put_cstr(deleted, object_kind_to_string(d->kind));
+    ds_put_cstr(deleted, "\",\"id\":");
+    json_string_escape(d->id, deleted);
+    ds_put_format(deleted, ",\"revision\":%"PRIu64",\"seconds\":%lld}",
+                  d->revision, d->left / 1000);
+}
+
+void
+state_file_put_tail(struct ds *s, const struct ds *deleted, const char *etag)
 {
     ds_put_cstr(s, "\n],\n");
+    if (deleted->length) {
+        ds_put_cstr(s, DELETED_START"[");
+        ds_put_buffer(s, deleted->string, deleted->length);
+        ds_put_cstr(s, "],\n");
+    }
     if (etag && is_plain_etag(etag)) {
         ds_put_cstr(s, LIST_START"{\"etag\":");
         json_string_escape(etag, s);
@@ -220,29 +238,36 @@ state_file_check(const char *text, size_t len,
     return error;
 }
 
-/* The value of the line that stands before the checksum, if that is "list",
- * else NULL. */
+/* The value of that line of the tail which begins with 'start', NULL if there
+ * is none.  Besides the checksum there are up to two. */
 static struct json_t *
-read_list_line(const char *text, size_t len)
+read_tail_line(const char *text, size_t len, const char *start)
 {
-    size_t start = strlen(LIST_START), end = len - STATE_FILE_SUM_LEN;
-    const char *before = end ? memrchr(text, '\n', end - 1) : NULL;
-    size_t pos = before ? before + 1 - text : 0;
-    struct json_text line = { .text = text, .len = end, .pos = pos + start };
-    struct json_t *value = NULL;
-    char *error = NULL;
+    size_t end = len - STATE_FILE_SUM_LEN, start_len = strlen(start);
 
-    if (end - pos > start && !memcmp(&text[pos], LIST_START, start)) {
-        value = text_read_value(&line, &error);
-        free(error);
+    for (int i = 0; i < 2 && end; i++) {
+        const char *before = memrchr(text, '\n', end - 1);
+        size_t pos = before ? before + 1 - text : 0;
+
+        if (end - pos > start_len && !memcmp(&text[pos], start, start_len)) {
+            struct json_text line = {
+                .text = text, .len = end, .pos = pos + start_len,
+            };
+            char *error = NULL;
+            struct json_t *value = text_read_value(&line, &error);
+
+            free(error);
+            return value;
+        }
+        end = pos;
     }
-    return value;
+    return NULL;
 }
 
 char *
 state_file_etag(const char *text, size_t len)
 {
-    struct json_t *value = read_list_line(text, len);
+    struct json_t *value = read_tail_line(text, len, LIST_START);
     if (!value) {
         return NULL;
     }
@@ -262,4 +287,54 @@ state_file_etag(const char *text, size_t len)
     node_value_free(value);
     free(decoder.error);
     return etag;
+}
+
+static bool
+decode_deleted(const struct json_node *item, struct deleted_object *deleted)
+{
+    struct json_node kind = node_member(item, "kind");
+    struct json_node id = node_member(item, "id");
+    struct json_node revision = node_member(item, "revision");
+    struct json_node seconds = node_member(item, "seconds");
+    const char *kind_text = "";
+    uint64_t left = 0;
+
+    *deleted = (struct deleted_object) { .id = "" };
+    if (!node_get_string(&kind, &kind_text) || !node_get_string(&id,
+                                                                &deleted->id)
+        || !node_get_integer(&revision, 0, INT64_MAX, &deleted->revision)
+        || !node_get_integer(&seconds, 0, TOMBSTONE_MS / 1000, &left)) {
+        return false;
+    }
+    deleted->left = left * 1000;
+    return (object_kind_from_string(kind_text, &deleted->kind)
+            && deleted->id[0] && strlen(deleted->id) <= OBJECT_ID_MAX
+            && deleted->revision);
+}
+
+void
+state_file_for_each_deleted(const char *text, size_t len,
+                            void (*cb)(const struct deleted_object *,
+                                       void *aux), void *aux)
+{
+    struct json_t *value = read_tail_line(text, len, DELETED_START);
+    if (!value) {
+        return;
+    }
+
+    struct json_decoder decoder = { .error = NULL };
+    struct json_node root = { .decoder = &decoder };
+    struct json_node node = node_of_value(&root, "deleted", value);
+    size_t n = 0;
+    node_get_array(&node, STATE_FILE_DELETED_MAX, &n);
+    for (size_t i = 0; i < n; i++) {
+        struct json_node item = node_item(&node, i);
+        struct deleted_object deleted;
+
+        if (node_is_object(&item) && decode_deleted(&item, &deleted)) {
+            cb(&deleted, aux);
+        }
+    }
+    node_value_free(value);
+    free(decoder.error);
 }

@@ -15,11 +15,15 @@
  *     {"kind":"host","id":"hv1",...},
  *     ...
  *     ],
+ *     "deleted":[{"kind":"endpoint","id":"e7","revision":9,"seconds":540},...],
  *     "list":{"etag":"\"1234\"","decoded_by":"0.1.0"},
  *     "sha1":"40 hexadecimal digits"}
  *
+ * "deleted" is there if deleted objects are remembered: with which revision
+ * and, when the file was written, for how many more seconds.
+ *
  * "list" is there if the objects are exactly those of a whole list of the API
- * that had this ETag.  It stands at the end because that is known only once
+ * that had this ETag.  Both stand at the end because they are known only once
  * all is written.  Another version of vtepd may make more of the same list, so
  * to that it says nothing.
  *
@@ -32,6 +36,7 @@
 
 #include "sha1.h"
 
+struct deleted_object;
 struct ds;
 struct object;
 
@@ -42,6 +47,9 @@ enum {
 
     /* Bytes of the line that holds the checksum. */
     STATE_FILE_SUM_LEN = 8 + SHA1_HEX_DIGEST_LEN + 3,
+
+    /* Deleted objects in a file. */
+    STATE_FILE_DELETED_MAX = 10000,
 };
 
 /* Whose inventory a file holds. */
@@ -56,12 +64,16 @@ struct state_file_owner {
 char *state_file_name(const char *host);
 
 /* The parts of a file, in their order: a head, objects, a tail and the
- * checksum of all that stands before it.  Each appends to 's'.  'etag' is NULL
- * if there is none. */
+ * checksum of all that stands before it.  Each appends to 's'.  'deleted' is
+ * what state_file_put_deleted() has been appended to for each deleted object,
+ * perhaps nothing; 'etag' is NULL if there is none. */
 void state_file_put_head(struct ds *s, const struct state_file_owner *,
                          const char *version);
 void state_file_put_object(struct ds *s, const struct object *, bool first);
-void state_file_put_tail(struct ds *s, const char *etag);
+void state_file_put_deleted(struct ds *deleted,
+                            const struct deleted_object *);
+void state_file_put_tail(struct ds *s, const struct ds *deleted,
+                         const char *etag);
 void state_file_put_sum(struct ds *s, const uint8_t sha1[SHA1_DIGEST_SIZE]);
 
 /* Is the 'len' bytes at 'text' a file of 'owner', whole and unharmed?  'sha1'
@@ -75,5 +87,11 @@ char *state_file_check(const char *text, size_t len,
 /* Returns the ETag, which the caller must free, of the list that such a file
  * holds, NULL if it says none that this version of vtepd can go by. */
 char *state_file_etag(const char *text, size_t len);
+
+/* Calls 'cb' for every deleted object in such a file, as it was when that was
+ * written.  Leaves out what it does not know. */
+void state_file_for_each_deleted(const char *text, size_t len,
+                                 void (*cb)(const struct deleted_object *,
+                                            void *aux), void *aux);
 
 #endif /* state-file.h */

@@ -13,6 +13,8 @@
 #include "cloud/inventory-page.h"
 #include "cloud/inventory-source.h"
 #include "cloud/state-file.h"
+#include "core/inventory.h"
+#include "timeval.h"
 #include "util.h"
 
 enum {
@@ -254,13 +256,33 @@ decode_some(struct state_reader *reader)
     }
 }
 
+/* Time goes on while nobody runs.  Where a clock was set back it does not. */
+static void
+take_deleted(const struct deleted_object *written, void *reader_)
+{
+    struct state_reader *reader = reader_;
+    struct deleted_object deleted = *written;
+
+    deleted.left -= MAX(time_wall_msec() - reader->written, 0);
+    if (deleted.left > 0) {
+        reader->sink->deleted(reader->sink->aux, &deleted);
+    }
+}
+
 /* Returns true once the list is taken over. */
 static bool
 take_over_some(struct state_reader *reader)
 {
     const struct inventory_sink *sink = reader->sink;
 
-    return !sink->list_run || sink->list_run(sink->aux);
+    if (sink->list_run && !sink->list_run(sink->aux)) {
+        return false;
+    }
+    if (sink->deleted) {
+        state_file_for_each_deleted(reader->body, reader->len, take_deleted,
+                                    reader);
+    }
+    return true;
 }
 
 enum state_reader_event

@@ -19,6 +19,7 @@
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/poll-loop.h"
 #include "socket-util.h"
+#include "timeval.h"
 #include "util.h"
 
 /* What it is doing:
@@ -194,6 +195,24 @@ state_writer_destroy(struct state_writer *writer)
     free(writer);
 }
 
+static void
+put_deleted(const struct deleted_object *deleted, void *s)
+{
+    state_file_put_deleted(s, deleted);
+}
+
+static void
+put_tail(struct state_writer *writer, struct ds *s)
+{
+    struct ds deleted = DS_EMPTY_INITIALIZER;
+
+    inventory_for_each_deleted(writer->inv, STATE_FILE_DELETED_MAX,
+                               time_msec(), put_deleted, &deleted);
+    state_file_put_tail(s, &deleted, writer->etag);
+    ds_destroy(&deleted);
+    put(writer, s);
+}
+
 /* All objects are in 's' or in the file. */
 static void
 put_end(struct state_writer *writer, struct ds *s)
@@ -204,8 +223,7 @@ put_end(struct state_writer *writer, struct ds *s)
     if (inventory_seqno(writer->inv) != writer->seqno) {
         state_writer_forget_etag(writer);
     }
-    state_file_put_tail(s, writer->etag);
-    put(writer, s);
+    put_tail(writer, s);
 
     /* The checksum is not of itself. */
     sum = writer->sha1;

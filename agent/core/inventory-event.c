@@ -106,6 +106,40 @@ inventory_bury(struct inventory *inv, enum object_kind kind, const char *id,
 }
 
 void
+inventory_for_each_deleted(const struct inventory *inv, size_t max,
+                           long long int now,
+                           void (*cb)(const struct deleted_object *,
+                                      void *aux), void *aux)
+{
+    size_t n = hmap_count(&inv->tombstones);
+    const struct tombstone *t;
+
+    LIST_FOR_EACH (t, age_list, &inv->tombstones_by_age) {
+        if (n-- <= max && t->revision && now < t->expires) {
+            cb(&(struct deleted_object) {
+                .kind = t->kind, .id = t->id, .revision = t->revision,
+                .left = t->expires - now,
+            }, aux);
+        }
+    }
+}
+
+void
+inventory_remember_deleted(struct inventory *inv,
+                           const struct deleted_object *deleted,
+                           long long int now)
+{
+    long long int left = MIN(deleted->left, TOMBSTONE_MS);
+    struct known k;
+
+    if (left > 0 && !inventory_find_known(inv, deleted->kind, deleted->id,
+                                          &k)) {
+        inventory_bury(inv, deleted->kind, deleted->id, deleted->revision, 0,
+                       now - TOMBSTONE_MS + left);
+    }
+}
+
+void
 inventory_unbury(struct inventory *inv, enum object_kind kind, const char *id)
 {
     struct tombstone *t = find_tombstone(inv, kind, id);

@@ -340,6 +340,27 @@ enum event_outcome inventory_delete(struct inventory *, enum object_kind,
                                     const char *id, uint64_t revision,
                                     long long int now);
 
+/* What is remembered by rule 2 of a deleted object, so that it can outlive the
+ * program. */
+struct deleted_object {
+    enum object_kind kind;
+    const char *id;
+    uint64_t revision;          /* Not 0. */
+    long long int left;         /* For how much longer, in ms. */
+};
+
+/* Calls 'cb' for the 'max' youngest of them, the oldest first. */
+void inventory_for_each_deleted(const struct inventory *, size_t max,
+                                long long int now,
+                                void (*cb)(const struct deleted_object *,
+                                           void *aux), void *aux);
+
+/* Takes back what was told so, in the same order, before there was any event.
+ * What is in the inventory is left alone. */
+void inventory_remember_deleted(struct inventory *,
+                                const struct deleted_object *,
+                                long long int now);
+
 /* The number of the last whole list, 0 before the first, and that which a list
  * begun now would get. */
 uint32_t inventory_last_list(const struct inventory *);

@@ -20,6 +20,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -34,6 +35,7 @@
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
 #include "svec.h"
+#include "timeval.h"
 #include "util.h"
 
 #define URL "https://cloud.example/api"
@@ -180,6 +182,7 @@ struct agent {
     struct inventory_cache *cache;
     struct list_result result;  /* Of the last list. */
     unsigned int n_ended, n_aborted, n_invalid;
+    unsigned int n_portions;    /* In which a list is taken over. */
 };
 
 static void
@@ -217,6 +220,22 @@ list_end(void *agent_, const char *version OVS_UNUSED)
     agent->n_ended++;
 }
 
+static bool
+list_run(void *agent_)
+{
+    struct agent *agent = agent_;
+
+    return !agent->n_portions || !--agent->n_portions;
+}
+
+static void
+deleted(void *agent_, const struct deleted_object *object)
+{
+    struct agent *agent = agent_;
+
+    inventory_remember_deleted(agent->inv, object, 1);
+}
+
 static void
 list_abort(void *agent_)
 {
@@ -236,6 +255,8 @@ agent_init_as(struct agent *agent, const char *host, const char *url)
         .list_invalid = list_invalid,
         .list_end = list_end,
         .list_abort = list_abort,
+        .list_run = list_run,
+        .deleted = deleted,
     };
 
     memset(agent, 0, sizeof *agent);
@@ -631,6 +652,191 @@ test_etag_of_less(void **state OVS_UNUSED)
         assert_etag(files[i].etag);
         free(text);
     }
+}
+
+/* Makes the file of hv1 as old as that. */
+static void
+set_age(int seconds)
+{
+    char *path = path_for("hv1");
+    struct timespec times[2] = {
+        { .tv_nsec = UTIME_OMIT }, { .tv_sec = time(NULL) - seconds },
+    };
+
+    assert_return_code(utimensat(AT_FDCWD, path, times, 0), errno);
+    free(path);
+}
+
+/* Does a put of "plain" with that revision, 'age' seconds after the file was
+ * written, still come too late? */
+static void
+assert_put(uint64_t revision, int age, enum event_outcome outcome)
+{
+    struct agent agent;
+    struct object *object = decode(all[ARRAY_SIZE(all) - 1]);
+
+    set_age(age);
+    object->revision = revision;
+    agent_init(&agent);
+    agent_load(&agent);
+    assert_int_equal(inventory_put(agent.inv, object, 1), outcome);
+    agent_destroy(&agent);
+}
+
+/* A put that is captured does not come back to life by a restart. */
+static void
+test_deleted(void **state OVS_UNUSED)
+{
+    struct agent agent;
+    const char *version;
+
+    agent_init(&agent);
+    agent_list(&agent, all, ARRAY_SIZE(all));
+    inventory_delete(agent.inv, OBJECT_ENDPOINT, "plain", 5, time_msec());
+    inventory_delete(agent.inv, OBJECT_ROUTER, "\"\\", 1, time_msec());
+    inventory_cache_set_etag(agent.cache, "\"e\"");
+    inventory_cache_flush(agent.cache);
+    agent_destroy(&agent);
+
+    char *path = path_for("hv1"), *text = read_file(path);
+    assert_non_null(strstr(text, "],\n\"deleted\":[{\"kind\":\"endpoint\","
+                           "\"id\":\"plain\",\"revision\":5,\"seconds\":"));
+    free(text);
+    free(path);
+
+    /* That is beside the list, and harms nothing. */
+    assert_loads(ARRAY_SIZE(all) - 1);
+    assert_etag("\"e\"");
+    agent_init(&agent);
+    agent_load(&agent);
+    assert_non_null(inventory_cache_etag(agent.cache, &version));
+    assert_true(agent_status(&agent).saved);
+    agent_destroy(&agent);
+
+    assert_put(5, 0, EVENT_STALE);
+    assert_put(6, 0, EVENT_APPLIED);
+    assert_put(5, TOMBSTONE_MS / 1000 - 60, EVENT_STALE);
+    assert_put(5, TOMBSTONE_MS / 1000 + 1, EVENT_APPLIED);
+    assert_put(5, -60, EVENT_STALE);    /* The clock was set back. */
+}
+
+/* The file stays small, whatever is deleted. */
+static void
+test_deleted_many(void **state OVS_UNUSED)
+{
+    static const char plain[] = "{'kind':'endpoint','id':'e%d','segment':'s',"
+                                "'host':'h','mac':'02:00:00:00:00:03',"
+                                "'revision':1}";
+    struct agent agent;
+
+    agent_init(&agent);
+    for (int i = 0; i < STATE_FILE_DELETED_MAX + 2; i++) {
+        char id[16];
+
+        snprintf(id, sizeof id, "e%d", i);
+        inventory_delete(agent.inv, OBJECT_ENDPOINT, id, 1, time_msec());
+    }
+    agent_list(&agent, all, ARRAY_SIZE(all));
+    inventory_cache_flush(agent.cache);
+    agent_destroy(&agent);
+
+    agent_init(&agent);
+    agent_load(&agent);
+    for (int i = 0; i < 4; i++) {
+        char *text = xasprintf(plain, i);
+
+        assert_int_equal(inventory_put(agent.inv, decode(text), 1),
+                         i < 2 ? EVENT_APPLIED : EVENT_STALE);
+        free(text);
+    }
+    agent_destroy(&agent);
+}
+
+/* What another version may have written is left out. */
+static void
+test_deleted_strange(void **state OVS_UNUSED)
+{
+    static const char *const strange[] = {
+        "5", "{}", "[5]", "[{}]", "[{'kind':'moon','id':'plain','revision':9,"
+        "'seconds':9}]", "[{'kind':'endpoint','revision':9,'seconds':9}]",
+        "[{'kind':'endpoint','id':'','revision':9,'seconds':9}]",
+        "[{'kind':'endpoint','id':'plain','revision':-9,'seconds':9}]",
+        "[{'kind':'endpoint','id':'plain','revision':9,'seconds':601}]",
+        "[{'kind':'endpoint','id':'plain','revision':9}]",
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(strange); i++) {
+        char *text = xasprintf("{'vtepd':{'format':1,'host':'hv1',"
+                               "'inventory':'"URL"'},\n'version':'7',\n"
+                               "'items':[\n],\n'deleted':%s,\n",
+                               strange[i]);
+
+        write_summed(text);
+        assert_loads(0);
+        assert_put(9, 0, EVENT_APPLIED);
+        free(text);
+    }
+    write_summed("{'vtepd':{'format':1,'host':'hv1','inventory':'"URL"'},\n"
+                 "'version':'7',\n'items':[\n],\n'deleted':[5,{'kind':"
+                 "'endpoint','id':'plain','revision':9,'seconds':600}],\n");
+    assert_put(9, 0, EVENT_STALE);
+}
+
+/* The file of the release before, which knew neither "deleted" nor "list". */
+static void
+test_upgrade(void **state OVS_UNUSED)
+{
+    struct agent agent;
+
+    write_summed("{'vtepd':{'format':1,'host':'hv1','inventory':'"URL"'},\n"
+                 "'version':'7',\n"
+                 "'items':[\n"
+                 "{'kind':'host','id':'hv1','tunnels':[]},\n"
+                 "{'kind':'segment','id':'blue','vni':77}\n"
+                 "],\n");
+    assert_loads(2);
+    assert_etag(NULL);
+
+    /* It is replaced in the course of time. */
+    agent_init(&agent);
+    agent_load(&agent);
+    agent_list(&agent, all, ARRAY_SIZE(all));
+    inventory_cache_flush(agent.cache);
+    agent_destroy(&agent);
+    assert_loads(ARRAY_SIZE(all));
+}
+
+/* A long list is taken over in many passes. */
+static void
+test_taken_over_in_portions(void **state OVS_UNUSED)
+{
+    struct agent agent;
+    int n = 0;
+
+    save_all("hv1", URL);
+    agent_init(&agent);
+    agent.n_portions = 5;
+    inventory_cache_load(agent.cache);
+    while (inventory_cache_is_loading(agent.cache)) {
+        inventory_cache_run(agent.cache);
+        n += agent.n_ended;
+        assert_int_equal(inventory_cache_is_in_use(agent.cache), n == 5);
+    }
+    assert_int_equal(n, 5);
+    assert_true(agent_status(&agent).saved);
+    agent_destroy(&agent);
+
+    /* It is whole: nothing is aborted. */
+    agent_init(&agent);
+    agent.n_portions = 5;
+    inventory_cache_load(agent.cache);
+    while (!agent.n_ended) {
+        inventory_cache_run(agent.cache);
+    }
+    assert_true(inventory_cache_is_loading(agent.cache));
+    inventory_cache_configure(agent.cache, dir, "hv1", URL);
+    assert_int_equal(agent.n_aborted, 0);
+    agent_destroy(&agent);
 }
 
 /* Line by line. */
@@ -1200,6 +1406,11 @@ main(void)
         TEST(test_etag),
         TEST(test_etag_of_what_changes),
         TEST(test_etag_of_less),
+        TEST(test_deleted),
+        TEST(test_deleted_many),
+        TEST(test_deleted_strange),
+        TEST(test_upgrade),
+        TEST(test_taken_over_in_portions),
         TEST(test_format),
         TEST(test_empty_inventory),
         TEST(test_many_passes),

@@ -549,6 +549,55 @@ test_tombstones_are_bounded(void **state OVS_UNUSED)
     inventory_destroy(inv);
 }
 
+static void
+remember(const struct deleted_object *deleted, void *inv)
+{
+    inventory_remember_deleted(inv, deleted, 1000);
+}
+
+/* Over a restart, with clocks that have nothing in common. */
+static void
+test_tombstones_outlive_the_program(void **state OVS_UNUSED)
+{
+    struct inventory *before = inventory_create();
+    struct inventory *after = inventory_create();
+    static const char *const endpoints[] = {
+        "endpoint a s h 1 rev=5", "endpoint b s h 2 rev=6",
+        "endpoint c s h 3 rev=7", "endpoint old s h 4 rev=1",
+        "endpoint over s h 5 rev=1",
+    };
+    static const enum event_outcome outcomes[] = {
+        EVENT_STALE, EVENT_SAME, EVENT_APPLIED, EVENT_APPLIED, EVENT_APPLIED,
+    };
+    long long int now = 5 * TOMBSTONE_MS;
+
+    inventory_delete(before, OBJECT_ENDPOINT, "over", 9, 1);
+    inventory_delete(before, OBJECT_ENDPOINT, "old", 9, now);
+    inventory_delete(before, OBJECT_SEGMENT, "none", 0, now);
+    inventory_delete(before, OBJECT_ENDPOINT, "a", 5, now + 1);
+    inventory_delete(before, OBJECT_ENDPOINT, "b", 9, now + 2);
+    inventory_delete(before, OBJECT_SEGMENT, "c", 9, now + 3);
+
+    /* What is in the inventory is not deleted. */
+    inventory_put(after, object_from_text(endpoints[1]), 1000);
+    inventory_for_each_deleted(before, 3, now + TOMBSTONE_MS - 5000, remember,
+                               after);
+    for (size_t i = 0; i < ARRAY_SIZE(endpoints); i++) {
+        assert_int_equal(inventory_put(after, object_from_text(endpoints[i]),
+                                       1000), outcomes[i]);
+    }
+
+    /* It does not begin anew. */
+    assert_int_equal(inventory_put(after, object_from_text(endpoints[0]),
+                                   1000 + 5000), EVENT_STALE);
+    assert_int_equal(inventory_put(after, object_from_text(endpoints[0]),
+                                   1000 + 5001), EVENT_APPLIED);
+    inventory_drain(before, NULL);
+    inventory_drain(after, NULL);
+    inventory_destroy(before);
+    inventory_destroy(after);
+}
+
 /* E3: a list leaves what an event has changed since it was asked for. */
 static void
 test_lists_under_way(void **state OVS_UNUSED)
@@ -950,6 +999,7 @@ main(void)
         cmocka_unit_test(test_revisions),
         cmocka_unit_test(test_tombstones),
         cmocka_unit_test(test_tombstones_are_bounded),
+        cmocka_unit_test(test_tombstones_outlive_the_program),
         cmocka_unit_test(test_lists_under_way),
         cmocka_unit_test(test_revisions_of_lists),
         cmocka_unit_test(test_held_deletions),

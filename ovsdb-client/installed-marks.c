@@ -12,12 +12,13 @@
 #include "openvswitch/list.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
+#include "ovsdb-client/port-monitor.h"
 #include "ovsdb-client/repair-limit.h"
-#include "ovsdb-client/switch-rows.h"
 #include "ovsdb-client/txn-notes.h"
 #include "smap.h"
 #include "timeval.h"
 #include "util.h"
+#include "vswitch-idl.h"
 
 VLOG_DEFINE_THIS_MODULE(installed_marks);
 
@@ -38,7 +39,7 @@ struct mark {
 };
 
 struct installed_marks {
-    const struct switch_rows *rows;
+    const struct port_monitor *monitor;
     struct hmap marks;          /* Contains struct mark. */
     struct ovs_list dirty;
     struct ovs_list in_flight;
@@ -46,11 +47,11 @@ struct installed_marks {
 };
 
 struct installed_marks *
-installed_marks_create(const struct switch_rows *rows)
+installed_marks_create(const struct port_monitor *monitor)
 {
     struct installed_marks *marks = xmalloc(sizeof *marks);
 
-    marks->rows = rows;
+    marks->monitor = monitor;
     hmap_init(&marks->marks);
     ovs_list_init(&marks->dirty);
     ovs_list_init(&marks->in_flight);
@@ -173,7 +174,7 @@ compose_first(struct installed_marks *marks, struct txn_notes *notes)
     struct mark *mark = CONTAINER_OF(ovs_list_front(&marks->dirty),
                                      struct mark, queue_node);
     const struct ovsrec_interface *interface
-        = switch_rows_interface(marks->rows, mark->name);
+        = port_monitor_interface(marks->monitor, mark->name);
 
     if (!interface) {
         mark_destroy(marks, mark);

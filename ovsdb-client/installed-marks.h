@@ -11,13 +11,14 @@
 #include <stddef.h>
 
 struct ovsdb_idl_txn;
-struct switch_rows;
+struct port_monitor;
 struct txn_notes;
 
 struct installed_marks;
 
-/* 'rows' must outlive the object. */
-struct installed_marks *installed_marks_create(const struct switch_rows *rows);
+/* 'monitor' must outlive the object. */
+struct installed_marks *installed_marks_create(
+    const struct port_monitor *monitor);
 void installed_marks_destroy(struct installed_marks *);
 
 /* Wants the mark on, or absent from, the interface 'name'. */

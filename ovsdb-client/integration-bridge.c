@@ -10,6 +10,7 @@
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
 #include "ovsdb-client/ovsdb-client.h"
+#include "ovsdb-client/port-monitor.h"
 #include "ovsdb-client/repair-limit.h"
 #include "ovsdb-client/switch-rows.h"
 #include "ovsdb-client/txn-notes.h"
@@ -32,6 +33,7 @@ enum bridge_problem {
 
 struct integration_bridge {
     const struct switch_rows *rows;
+    const struct port_monitor *monitor;
     char *owner;                /* NULL until configured. */
     char *name;
     char *datapath_type;        /* NULL: any. */
@@ -49,11 +51,13 @@ struct integration_bridge {
 };
 
 struct integration_bridge *
-integration_bridge_create(const struct switch_rows *rows)
+integration_bridge_create(const struct switch_rows *rows,
+                          const struct port_monitor *monitor)
 {
     struct integration_bridge *ib = xzalloc(sizeof *ib);
 
     ib->rows = rows;
+    ib->monitor = monitor;
     return ib;
 }
 
@@ -165,8 +169,7 @@ create_bridge(struct integration_bridge *ib,
               const struct ovsrec_open_vswitch *root,
               struct ovsdb_idl_txn *txn, struct txn_notes *notes)
 {
-    bool taken = (switch_rows_port(ib->rows, ib->name)
-                  || switch_rows_interface(ib->rows, ib->name));
+    bool taken = port_monitor_has_name(ib->monitor, ib->name);
 
     if (problem_is_new(ib, NAME_TAKEN, taken)) {
         VLOG_WARN("bridge %s cannot be made: another bridge has a port of "

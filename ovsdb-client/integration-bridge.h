@@ -17,14 +17,15 @@ struct ovsdb_client_config;
 struct ovsdb_idl_txn;
 struct ovsdb_table_name;
 struct ovsrec_bridge;
+struct port_monitor;
 struct switch_rows;
 struct txn_notes;
 
 struct integration_bridge;
 
-/* 'rows' must outlive the object. */
+/* 'rows' and 'monitor' must outlive the object. */
 struct integration_bridge *integration_bridge_create(
-    const struct switch_rows *rows);
+    const struct switch_rows *rows, const struct port_monitor *monitor);
 void integration_bridge_destroy(struct integration_bridge *);
 
 void integration_bridge_configure(struct integration_bridge *,

@@ -126,9 +126,10 @@ ovsdb_client_create(const char *remote,
 
     switch_rows_init(&client->rows, client->idl);
     client->monitor = port_monitor_create(&client->rows, &monitor_callbacks);
-    client->bridge = integration_bridge_create(&client->rows);
+    client->bridge = integration_bridge_create(&client->rows,
+                                               client->monitor);
     client->tunnels = tunnel_ports_create(&client->rows, client->monitor);
-    client->marks = installed_marks_create(&client->rows);
+    client->marks = installed_marks_create(client->monitor);
     smap_init(&client->settings);
     txn_notes_init(&client->notes);
     client->budget = MAX_BUDGET;

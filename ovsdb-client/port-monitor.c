@@ -15,6 +15,7 @@
 #include "ovsdb-client/port-view.h"
 #include "ovsdb-client/switch-rows.h"
 #include "ovsdb-client/tunnel-row.h"
+#include "sset.h"
 #include "util.h"
 #include "uuid.h"
 
@@ -31,7 +32,8 @@ struct iface {
     char *name;
     bool present;               /* On a bridge.  Else about to be freed. */
     unsigned int generation;    /* Of the last walk that met it. */
-    struct uuid port;           /* Rows, while present. */
+    struct uuid interface;      /* Rows, while present. */
+    struct uuid port;
     struct uuid bridge;
     struct port_view view;      /* What was reported last. */
     char *logged_error;         /* Last error logged since it last worked. */
@@ -44,6 +46,8 @@ struct port_monitor {
     char *bridge;
 
     struct hmap ifaces;         /* Contains struct iface. */
+    struct sset bonds;          /* Names that ports have and none of their
+                                 * interfaces has. */
     struct ovs_list dirty;      /* Contains struct iface; gone ones first. */
     unsigned int generation;
     bool look_at_all;           /* Configured anew. */
@@ -58,6 +62,7 @@ port_monitor_create(const struct switch_rows *rows,
     monitor->rows = rows;
     monitor->callbacks = *callbacks;
     hmap_init(&monitor->ifaces);
+    sset_init(&monitor->bonds);
     ovs_list_init(&monitor->dirty);
     return monitor;
 }
@@ -83,6 +88,7 @@ port_monitor_destroy(struct port_monitor *monitor)
             iface_destroy(monitor, iface);
         }
         hmap_destroy(&monitor->ifaces);
+        sset_destroy(&monitor->bonds);
         free(monitor->owner);
         free(monitor->bridge);
         free(monitor);
@@ -148,7 +154,7 @@ locate(const struct port_monitor *monitor, const struct iface *iface,
     if (!iface->present) {
         return false;
     }
-    at->interface = switch_rows_interface(monitor->rows, iface->name);
+    at->interface = ovsrec_interface_get_for_uuid(idl, &iface->interface);
     at->port = ovsrec_port_get_for_uuid(idl, &iface->port);
     at->bridge = ovsrec_bridge_get_for_uuid(idl, &iface->bridge);
     return at->interface && at->port && at->bridge;
@@ -163,20 +169,60 @@ port_monitor_locate(const struct port_monitor *monitor, const char *name,
     return iface && locate(monitor, iface, at);
 }
 
-/* Notes that 'iface' is in 'port' on 'bridge'. */
+const struct ovsrec_interface *
+port_monitor_interface(const struct port_monitor *monitor, const char *name)
+{
+    struct port_location at;
+
+    return port_monitor_locate(monitor, name, &at) ? at.interface : NULL;
+}
+
+bool
+port_monitor_has_name(const struct port_monitor *monitor, const char *name)
+{
+    return iface_find(monitor, name) || sset_contains(&monitor->bonds, name);
+}
+
+/* Notes that 'iface' is where 'at' says. */
 static void
 iface_place(struct port_monitor *monitor, struct iface *iface,
-            const struct ovsrec_bridge *bridge,
-            const struct ovsrec_port *port)
+            const struct port_location *at)
 {
     iface->generation = monitor->generation;
     if (!iface->present
-        || !uuid_equals(&iface->port, &port->header_.uuid)
-        || !uuid_equals(&iface->bridge, &bridge->header_.uuid)) {
+        || !uuid_equals(&iface->interface, &at->interface->header_.uuid)
+        || !uuid_equals(&iface->port, &at->port->header_.uuid)
+        || !uuid_equals(&iface->bridge, &at->bridge->header_.uuid)) {
         iface->present = true;
-        iface->port = port->header_.uuid;
-        iface->bridge = bridge->header_.uuid;
+        iface->interface = at->interface->header_.uuid;
+        iface->port = at->port->header_.uuid;
+        iface->bridge = at->bridge->header_.uuid;
         iface_set_dirty(monitor, iface);
+    }
+}
+
+static void
+walk_port(struct port_monitor *monitor, const struct ovsrec_bridge *bridge,
+          const struct ovsrec_port *port)
+{
+    bool is_bond = true;
+
+    for (size_t i = 0; i < port->n_interfaces; i++) {
+        const struct port_location at = {
+            .interface = port->interfaces[i],
+            .port = port,
+            .bridge = bridge,
+        };
+        struct iface *iface = iface_find(monitor, at.interface->name);
+
+        if (!iface) {
+            iface = iface_add(monitor, at.interface->name);
+        }
+        iface_place(monitor, iface, &at);
+        is_bond &= strcmp(iface->name, port->name) != 0;
+    }
+    if (is_bond) {
+        sset_add(&monitor->bonds, port->name);
     }
 }
 
@@ -188,19 +234,10 @@ walk_bridges(struct port_monitor *monitor)
     struct iface *iface;
 
     monitor->generation++;
+    sset_clear(&monitor->bonds);
     OVSREC_BRIDGE_FOR_EACH (bridge, monitor->rows->idl) {
         for (size_t i = 0; i < bridge->n_ports; i++) {
-            const struct ovsrec_port *port = bridge->ports[i];
-
-            for (size_t j = 0; j < port->n_interfaces; j++) {
-                const char *name = port->interfaces[j]->name;
-
-                iface = iface_find(monitor, name);
-                if (!iface) {
-                    iface = iface_add(monitor, name);
-                }
-                iface_place(monitor, iface, bridge, port);
-            }
+            walk_port(monitor, bridge, bridge->ports[i]);
         }
     }
 

@@ -71,4 +71,12 @@ void port_monitor_wait(const struct port_monitor *);
 bool port_monitor_locate(const struct port_monitor *, const char *name,
                          struct port_location *);
 
+/* The same for the interface's row alone: NULL if it is on no bridge. */
+const struct ovsrec_interface *port_monitor_interface(
+    const struct port_monitor *, const char *name);
+
+/* True if a port or an interface on any bridge has that name.  (One that is
+ * on no bridge does not exist: ovsdb-server removes it.) */
+bool port_monitor_has_name(const struct port_monitor *, const char *name);
+
 #endif /* port-monitor.h */

@@ -44,46 +44,19 @@ switch_rows_init(struct switch_rows *rows, struct ovsdb_idl *idl)
         ovsdb_idl_track_add_column(idl, columns[i]);
     }
     rows->idl = idl;
-    rows->bridges = ovsdb_idl_index_create1(idl, &ovsrec_bridge_col_name);
-    rows->ports = ovsdb_idl_index_create1(idl, &ovsrec_port_col_name);
-    rows->interfaces = ovsdb_idl_index_create1(idl,
-                                               &ovsrec_interface_col_name);
 }
 
 const struct ovsrec_bridge *
 switch_rows_bridge(const struct switch_rows *rows, const char *name)
 {
-    struct ovsrec_bridge *key = ovsrec_bridge_index_init_row(rows->bridges);
-    ovsrec_bridge_index_set_name(key, name);
+    const struct ovsrec_bridge *row;
 
-    const struct ovsrec_bridge *row = ovsrec_bridge_index_find(rows->bridges,
-                                                               key);
-    ovsrec_bridge_index_destroy_row(key);
-    return row;
-}
-
-const struct ovsrec_port *
-switch_rows_port(const struct switch_rows *rows, const char *name)
-{
-    struct ovsrec_port *key = ovsrec_port_index_init_row(rows->ports);
-    ovsrec_port_index_set_name(key, name);
-
-    const struct ovsrec_port *row = ovsrec_port_index_find(rows->ports, key);
-    ovsrec_port_index_destroy_row(key);
-    return row;
-}
-
-const struct ovsrec_interface *
-switch_rows_interface(const struct switch_rows *rows, const char *name)
-{
-    struct ovsrec_interface *key
-        = ovsrec_interface_index_init_row(rows->interfaces);
-    ovsrec_interface_index_set_name(key, name);
-
-    const struct ovsrec_interface *row
-        = ovsrec_interface_index_find(rows->interfaces, key);
-    ovsrec_interface_index_destroy_row(key);
-    return row;
+    OVSREC_BRIDGE_FOR_EACH (row, rows->idl) {
+        if (!strcmp(row->name, name)) {
+            return row;
+        }
+    }
+    return NULL;
 }
 
 bool

@@ -3,8 +3,8 @@
 #ifndef VTEPD_SWITCH_ROWS_H
 #define VTEPD_SWITCH_ROWS_H 1
 
-/* The replica of the Open_vSwitch database: which columns are in it, and its
- * rows by name.
+/* The replica of the Open_vSwitch database: which columns are in it.  Ports
+ * and interfaces are found by name with port-monitor.h.
  *
  * Only what vtepd reads or writes is replicated, so that the statistics that
  * ovs-vswitchd writes every few seconds wake nobody.
@@ -18,21 +18,14 @@
 
 struct switch_rows {
     struct ovsdb_idl *idl;
-    struct ovsdb_idl_index *bridges;
-    struct ovsdb_idl_index *ports;
-    struct ovsdb_idl_index *interfaces;
 };
 
 /* Prepares 'idl', which must not have run yet. */
 void switch_rows_init(struct switch_rows *, struct ovsdb_idl *idl);
 
-/* Each returns the row of that name, or NULL. */
+/* Returns the bridge of that name, or NULL. */
 const struct ovsrec_bridge *switch_rows_bridge(const struct switch_rows *,
                                                const char *name);
-const struct ovsrec_port *switch_rows_port(const struct switch_rows *,
-                                           const char *name);
-const struct ovsrec_interface *switch_rows_interface(
-    const struct switch_rows *, const char *name);
 
 /* True if 'external_ids' say that the row belongs to 'owner', a host id. */
 bool switch_rows_owned_by(const struct smap *external_ids, const char *owner);

@@ -166,9 +166,9 @@ row_is_better(const struct tunnel_ports *ports, const struct owned_row *a,
               const struct owned_row *b)
 {
     const struct ovsrec_interface *ia
-        = switch_rows_interface(ports->rows, a->name);
+        = port_monitor_interface(ports->monitor, a->name);
     const struct ovsrec_interface *ib
-        = switch_rows_interface(ports->rows, b->name);
+        = port_monitor_interface(ports->monitor, b->name);
     uint64_t na = ia && ia->n_ofport ? *ia->ofport : -1;
     uint64_t nb = ib && ib->n_ofport ? *ib->ofport : -1;
 
@@ -393,6 +393,7 @@ tunnel_ports_compose(struct tunnel_ports *ports, struct ovsdb_idl_txn *txn,
     };
     size_t n = 0;
 
+    tunnel_writer_init(&writer);
     tunnel_index_release_due(&ports->index, time_msec());
     for (int i = 0; i < MAX_COMPARED && n < budget
                     && !ovs_list_is_empty(&ports->index.dirty); i++) {
@@ -401,7 +402,7 @@ tunnel_ports_compose(struct tunnel_ports *ports, struct ovsdb_idl_txn *txn,
                                          struct tunnel, queue_node));
     }
     n += compose_broken(&writer, ports, budget - n);
-    port_numbers_destroy(&writer.numbers);
+    tunnel_writer_destroy(&writer);
     ports->more = !n && !ovs_list_is_empty(&ports->index.dirty);
     return n;
 }

@@ -15,6 +15,20 @@
 #include "smap.h"
 #include "util.h"
 
+void
+tunnel_writer_init(struct tunnel_writer *writer)
+{
+    sset_init(&writer->made);
+    writer->numbers = (struct port_numbers) { .taken = NULL };
+}
+
+void
+tunnel_writer_destroy(struct tunnel_writer *writer)
+{
+    sset_destroy(&writer->made);
+    port_numbers_destroy(&writer->numbers);
+}
+
 enum name_use
 tunnel_writer_name_use(const struct tunnel_writer *writer, const char *name)
 {
@@ -24,9 +38,9 @@ tunnel_writer_name_use(const struct tunnel_writer *writer, const char *name)
         && tunnel_row_is_owned(at.interface, at.port, writer->owner)) {
         return NAME_OURS;
     }
-    return (switch_rows_interface(writer->rows, name)
-            || switch_rows_port(writer->rows, name)
+    return (port_monitor_has_name(writer->monitor, name)
             || switch_rows_bridge(writer->rows, name)
+            || sset_contains(&writer->made, name)
             ? NAME_FOREIGN : NAME_FREE);
 }
 
@@ -56,6 +70,7 @@ tunnel_writer_create(struct tunnel_writer *writer, const char *name,
     ovsrec_port_set_interfaces(port, &interface, 1);
     tunnel_row_write_new(interface, port, spec, writer->owner);
     ovsrec_bridge_update_ports_addvalue(writer->bridge, port);
+    sset_add(&writer->made, name);
     note(writer, NOTE_ADD, name, spec);
 }
 
@@ -88,7 +103,7 @@ bool
 tunnel_writer_has_failed(const struct tunnel_writer *writer, const char *name)
 {
     const struct ovsrec_interface *interface
-        = switch_rows_interface(writer->rows, name);
+        = port_monitor_interface(writer->monitor, name);
 
     return (interface && interface->error
             && (!interface->n_ofport || *interface->ofport <= 0));

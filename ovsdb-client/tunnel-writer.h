@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 #include "ovsdb-client/port-numbers.h"
+#include "sset.h"
 
 struct ovsdb_idl_txn;
 struct ovsrec_bridge;
@@ -27,7 +28,12 @@ struct tunnel_writer {
     const struct ovsrec_bridge *bridge;     /* Where tunnel ports belong. */
     struct txn_notes *notes;
     struct port_numbers numbers;
+    struct sset made;           /* Names of the ports created. */
 };
+
+/* To be called when the other members have been set. */
+void tunnel_writer_init(struct tunnel_writer *);
+void tunnel_writer_destroy(struct tunnel_writer *);
 
 enum name_use {
     NAME_FREE,
@@ -35,7 +41,8 @@ enum name_use {
     NAME_FOREIGN,
 };
 
-/* Says whose the name of a port is. */
+/* Says whose the name of a port is.  That of one which was just created is as
+ * good as a foreign one to whoever needs another port. */
 enum name_use tunnel_writer_name_use(const struct tunnel_writer *,
                                      const char *name);
 

@@ -13,8 +13,10 @@
 
 VLOG_DEFINE_THIS_MODULE(txn_notes);
 
-/* Notes that a summary spells out. */
-enum { SUMMARY_MAX = 5 };
+enum {
+    SUMMARY_MAX = 5,            /* Notes that a summary spells out. */
+    LOG_MAX = 10,               /* Notes of a verb that have a log line. */
+};
 
 struct note {
     enum note_verb verb;
@@ -96,10 +98,18 @@ txn_notes_summary(const struct txn_notes *notes)
 void
 txn_notes_log(const struct txn_notes *notes)
 {
+    size_t n_of[ARRAY_SIZE(verbs)] = { 0 };
+
     for (size_t i = 0; i < notes->n; i++) {
         const struct note *note = &notes->notes[i];
 
-        VLOG(verbs[note->verb].level, "%s %s", verbs[note->verb].done,
-             note->what);
+        VLOG(n_of[note->verb]++ < LOG_MAX ? verbs[note->verb].level : VLL_DBG,
+             "%s %s", verbs[note->verb].done, note->what);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
+        if (n_of[i] > LOG_MAX) {
+            VLOG(verbs[i].level, "%s %"PRIuSIZE" more", verbs[i].done,
+                 n_of[i] - LOG_MAX);
+        }
     }
 }

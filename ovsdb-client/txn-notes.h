@@ -42,7 +42,9 @@ void txn_notes_add(struct txn_notes *, enum note_verb verb,
  * The caller must free it. */
 char *txn_notes_summary(const struct txn_notes *);
 
-/* One line for each note, now that it is done. */
+/* Logs what is done now, a line for each note.  Of what was done to many
+ * things in a row the last line tells only how many they are: a line may cost
+ * more than the port that it is about. */
 void txn_notes_log(const struct txn_notes *);
 
 #endif /* txn-notes.h */

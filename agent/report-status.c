@@ -27,6 +27,9 @@
 /* Conflicts that are shown in text; JSON has all. */
 #define CONFLICTS_SHOWN 100
 
+/* The same of rows that are fought over. */
+#define FIGHTS_SHOWN 10
+
 /* The whole. */
 
 /* What the agent waits for, for the caller to free, or NULL. */
@@ -135,6 +138,29 @@ put_settings(struct facts *f, const struct agent *agent)
 
 /* The local switch. */
 
+/* Rows that somebody else changes again and again. */
+static void
+put_fights(struct facts *f, const struct agent *agent)
+{
+    struct json *array = json_array_create_empty();
+    struct svec fights = SVEC_EMPTY_INITIALIZER;
+
+    ovsdb_client_get_fights(agent->ovsdb, &fights);
+    for (size_t i = 0; i < fights.n; i++) {
+        if (i < FIGHTS_SHOWN) {
+            facts_text(f, "fought over", "%s: somebody else changes it again "
+                       "and again", fights.names[i]);
+        }
+        json_array_add(array, listing_string_to_json(fights.names[i]));
+    }
+    if (fights.n > FIGHTS_SHOWN) {
+        facts_text(f, "fought over", "and %"PRIuSIZE" more",
+                   fights.n - FIGHTS_SHOWN);
+    }
+    facts_member(f, "fights", array);
+    svec_destroy(&fights);
+}
+
 static void
 put_ovsdb(struct facts *f, const struct agent *agent)
 {
@@ -156,6 +182,8 @@ put_ovsdb(struct facts *f, const struct agent *agent)
     facts_number(f, NULL, "failed", os.n_failed);
     facts_string(f, os.last_error ? "last error" : NULL, "last_error",
                  os.last_error);
+    facts_number(f, "drift repaired", "repaired", os.n_repaired);
+    put_fights(f, agent);
 }
 
 static void

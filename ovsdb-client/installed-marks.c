@@ -14,10 +14,13 @@
 #include "openvswitch/vlog.h"
 #include "ovsdb-client/port-monitor.h"
 #include "ovsdb-client/repair-limit.h"
+#include "ovsdb-client/row-diff.h"
 #include "ovsdb-client/txn-notes.h"
 #include "smap.h"
+#include "svec.h"
 #include "timeval.h"
 #include "util.h"
+#include "uuid.h"
 #include "vswitch-idl.h"
 
 VLOG_DEFINE_THIS_MODULE(installed_marks);
@@ -34,6 +37,8 @@ struct mark {
     enum { SETTLED, DIRTY, IN_FLIGHT, HELD } state;
     char *name;
     bool installed;
+    struct uuid agreed;         /* The row that was as wanted, since it is
+                                 * wanted so.  Zero: none yet. */
     struct repair_limit writes;
     long long int hold_until;   /* HELD: ms. */
 };
@@ -105,12 +110,13 @@ mark_set_dirty(struct installed_marks *marks, struct mark *mark)
 }
 
 static void
-mark_hold(struct installed_marks *marks, struct mark *mark, int msec)
+mark_hold(struct installed_marks *marks, struct mark *mark,
+          long long int until)
 {
     ovs_list_remove(&mark->queue_node);
     ovs_list_push_back(&marks->held, &mark->queue_node);
     mark->state = HELD;
-    mark->hold_until = time_msec() + msec;
+    mark->hold_until = until;
 }
 
 void
@@ -129,7 +135,8 @@ installed_marks_set(struct installed_marks *marks, const char *name,
     }
 
     mark->installed = installed;
-    mark->writes.n = 0;
+    mark->writes = (struct repair_limit) { .n = 0 };
+    mark->agreed = UUID_ZERO;
     if (mark->state != IN_FLIGHT) {
         mark_set_dirty(marks, mark);
     }
@@ -145,25 +152,46 @@ installed_marks_row_changed(struct installed_marks *marks, const char *name)
     }
 }
 
+static void
+note_mark(const struct mark *mark, const char *have, const char *want,
+          bool is_drift, struct txn_notes *notes)
+{
+    struct row_diff diff;
+
+    txn_notes_add(notes, (is_drift ? NOTE_REPAIR
+                          : want ? NOTE_MARK : NOTE_UNMARK),
+                  "interface %s", mark->name);
+    if (is_drift) {
+        row_diff_init(&diff, true);
+        row_diff_add(&diff, "external_ids", "vtepd-installed", have, want);
+        txn_notes_explain(notes, "somebody had changed %s",
+                          row_diff_text(&diff));
+        row_diff_destroy(&diff);
+    }
+}
+
 /* Returns true if 'mark' had to be written. */
 static bool
-mark_write(const struct mark *mark, const struct ovsrec_interface *interface,
+mark_write(struct mark *mark, const struct ovsrec_interface *interface,
            struct txn_notes *notes)
 {
+    const struct uuid *uuid = &interface->header_.uuid;
     const char *have = smap_get(&interface->external_ids, "vtepd-installed");
+    const char *want = mark->installed ? "true" : NULL;
 
-    if (mark->installed && (!have || strcmp(have, "true"))) {
+    if (nullable_string_is_equal(have, want)) {
+        mark->agreed = *uuid;
+        return false;
+    }
+    if (want) {
         ovsrec_interface_update_external_ids_setkey(
-            interface, "vtepd-installed", "true");
-        txn_notes_add(notes, NOTE_MARK, "interface %s", mark->name);
-        return true;
-    } else if (!mark->installed && have) {
+            interface, "vtepd-installed", want);
+    } else {
         ovsrec_interface_update_external_ids_delkey(interface,
                                                     "vtepd-installed");
-        txn_notes_add(notes, NOTE_UNMARK, "interface %s", mark->name);
-        return true;
     }
-    return false;
+    note_mark(mark, have, want, uuid_equals(&mark->agreed, uuid), notes);
+    return true;
 }
 
 /* Composes the first dirty mark, which leaves that list.  Returns true if
@@ -180,12 +208,8 @@ compose_first(struct installed_marks *marks, struct txn_notes *notes)
         mark_destroy(marks, mark);
         return false;
     }
-    if (repair_limit_is_reached(&mark->writes, time_msec())) {
-        VLOG_WARN_RL(&rl, "interface %s: somebody else changes "
-                     "external_ids:vtepd-installed again and again; left "
-                     "alone for %d seconds", mark->name,
-                     REPAIR_LIMIT_HOLD / 1000);
-        mark_hold(marks, mark, REPAIR_LIMIT_HOLD);
+    if (time_msec() < repair_limit_until(&mark->writes)) {
+        mark_hold(marks, mark, repair_limit_until(&mark->writes));
         return false;
     }
 
@@ -227,13 +251,30 @@ installed_marks_finish(struct installed_marks *marks, bool committed,
         struct mark *mark = CONTAINER_OF(ovs_list_front(&marks->in_flight),
                                          struct mark, queue_node);
 
-        if (committed) {
-            repair_limit_count(&mark->writes, time_msec());
+        if (committed && repair_limit_count(&mark->writes, time_msec())) {
+            VLOG_WARN_RL(&rl, "interface %s: somebody else changes "
+                         "external_ids:vtepd-installed again and again; it "
+                         "is repaired less and less often, down to once in "
+                         "%d seconds", mark->name, REPAIR_LIMIT_MAX / 1000);
         }
         if (error && alone) {
-            mark_hold(marks, mark, REFUSED_HOLD);
+            mark_hold(marks, mark, time_msec() + REFUSED_HOLD);
         } else {
             mark_set_dirty(marks, mark);
+        }
+    }
+}
+
+void
+installed_marks_get_fights(const struct installed_marks *marks,
+                           struct svec *fights)
+{
+    const long long int now = time_msec();
+    const struct mark *mark;
+
+    HMAP_FOR_EACH (mark, node, &marks->marks) {
+        if (repair_limit_is_fight(&mark->writes, now)) {
+            svec_add_nocopy(fights, xasprintf("interface %s", mark->name));
         }
     }
 }

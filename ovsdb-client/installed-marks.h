@@ -12,6 +12,7 @@
 
 struct ovsdb_idl_txn;
 struct port_monitor;
+struct svec;
 struct txn_notes;
 
 struct installed_marks;
@@ -33,6 +34,8 @@ size_t installed_marks_compose(struct installed_marks *, size_t budget,
                                struct txn_notes *notes);
 void installed_marks_finish(struct installed_marks *, bool committed,
                             const char *error, bool alone);
+void installed_marks_get_fights(const struct installed_marks *,
+                                struct svec *fights);
 void installed_marks_wait(const struct installed_marks *);
 
 #endif /* installed-marks.h */

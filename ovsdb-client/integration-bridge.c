@@ -12,9 +12,12 @@
 #include "ovsdb-client/ovsdb-client.h"
 #include "ovsdb-client/port-monitor.h"
 #include "ovsdb-client/repair-limit.h"
+#include "ovsdb-client/row-diff.h"
 #include "ovsdb-client/switch-rows.h"
+#include "ovsdb-client/table-names.h"
 #include "ovsdb-client/txn-notes.h"
 #include "smap.h"
+#include "svec.h"
 #include "timeval.h"
 #include "util.h"
 
@@ -37,11 +40,11 @@ struct integration_bridge {
     char *owner;                /* NULL until configured. */
     char *name;
     char *datapath_type;        /* NULL: any. */
-    const struct ovsdb_table_name *tables;
-    size_t n_tables;
+    struct table_names tables;
 
     bool dirty;                 /* Want or rows changed. */
     bool in_flight;
+    bool has_agreed;            /* Row and want have, since want changed. */
     long long int hold_until;   /* ms. */
     struct repair_limit writes;
     unsigned int problems;      /* Those told. */
@@ -76,8 +79,9 @@ static void
 want_changed(struct integration_bridge *ib)
 {
     ib->dirty = true;
+    ib->has_agreed = false;
     ib->hold_until = 0;
-    ib->writes.n = 0;
+    ib->writes = (struct repair_limit) { .n = 0 };
 }
 
 void
@@ -86,6 +90,7 @@ integration_bridge_configure(struct integration_bridge *ib,
 {
     free(ib->owner);
     ib->owner = xstrdup(config->owner);
+    ib->tables.owner = ib->owner;
     free(ib->name);
     ib->name = xstrdup(config->bridge);
     free(ib->datapath_type);
@@ -99,8 +104,8 @@ integration_bridge_set_table_names(struct integration_bridge *ib,
                                    const struct ovsdb_table_name *names,
                                    size_t n)
 {
-    ib->tables = names;
-    ib->n_tables = n;
+    ib->tables.names = names;
+    ib->tables.n = n;
     want_changed(ib);
 }
 
@@ -177,7 +182,12 @@ create_bridge(struct integration_bridge *ib,
     }
     if (!taken) {
         insert_bridge(ib, root, txn);
-        txn_notes_add(notes, NOTE_ADD, "bridge %s", ib->name);
+        txn_notes_add(notes, ib->has_agreed ? NOTE_REPAIR : NOTE_ADD,
+                      "bridge %s", ib->name);
+        if (ib->has_agreed) {
+            txn_notes_explain(notes, "somebody had deleted it");
+            ib->has_agreed = false;     /* All that is on it follows. */
+        }
     }
     return !taken;
 }
@@ -201,29 +211,52 @@ datapath_type_differs(const struct integration_bridge *ib,
                            *want ? want : "system"));
 }
 
+/* Notes that 'diff' of 'what' of the bridge is written: 'verb', unless somebody
+ * else has changed it. */
+static void
+note_diff(const struct integration_bridge *ib, struct txn_notes *notes,
+          enum note_verb verb, const char *what, struct row_diff *diff)
+{
+    txn_notes_add(notes, diff->is_drift ? NOTE_REPAIR : verb, "%sbridge %s",
+                  what, ib->name);
+    if (diff->is_drift) {
+        txn_notes_explain(notes, "somebody had changed %s",
+                          row_diff_text(diff));
+    } else if (verb == NOTE_CHANGE) {
+        txn_notes_explain(notes, "%s", row_diff_text(diff));
+    }
+}
+
 /* Repairs a bridge that we made. */
 static bool
 repair_bridge(struct integration_bridge *ib,
               const struct ovsrec_bridge *bridge, struct txn_notes *notes)
 {
-    bool changed = false;
+    const char *in_band = smap_get(&bridge->other_config, "disable-in-band");
+    struct row_diff diff;
 
+    row_diff_init(&diff, ib->has_agreed);
     if (!is_secure(bridge)) {
+        row_diff_add(&diff, "fail_mode", NULL, bridge->fail_mode, "secure");
         ovsrec_bridge_set_fail_mode(bridge, "secure");
-        changed = true;
     }
-    if (!smap_get_bool(&bridge->other_config, "disable-in-band", false)) {
+    if (!in_band || strcmp(in_band, "true")) {
+        row_diff_add(&diff, "other_config", "disable-in-band", in_band,
+                     "true");
         ovsrec_bridge_update_other_config_setkey(bridge, "disable-in-band",
                                                  "true");
-        changed = true;
     }
     if (datapath_type_differs(ib, bridge)) {
+        row_diff_add(&diff, "datapath_type", NULL, bridge->datapath_type,
+                     ib->datapath_type);
         ovsrec_bridge_set_datapath_type(bridge, ib->datapath_type);
-        changed = true;
     }
+
+    const bool changed = diff.n;
     if (changed) {
-        txn_notes_add(notes, NOTE_CHANGE, "bridge %s", bridge->name);
+        note_diff(ib, notes, NOTE_CHANGE, "", &diff);
     }
+    row_diff_destroy(&diff);
     return changed;
 }
 
@@ -247,90 +280,22 @@ report_bridge(struct integration_bridge *ib,
     }
 }
 
-static const struct ovsdb_table_name *
-find_table_name(const struct integration_bridge *ib, int64_t table_id)
-{
-    for (size_t i = 0; i < ib->n_tables; i++) {
-        if (ib->tables[i].table_id == table_id) {
-            return &ib->tables[i];
-        }
-    }
-    return NULL;
-}
-
-static const struct ovsrec_flow_table *
-find_table_row(const struct ovsrec_bridge *bridge, int64_t table_id)
-{
-    for (size_t i = 0; i < bridge->n_flow_tables; i++) {
-        if (bridge->key_flow_tables[i] == table_id) {
-            return bridge->value_flow_tables[i];
-        }
-    }
-    return NULL;
-}
-
-static void
-insert_table(const struct integration_bridge *ib,
-             const struct ovsrec_bridge *bridge,
-             const struct ovsdb_table_name *table, struct ovsdb_idl_txn *txn)
-{
-    const struct smap external_ids = SMAP_CONST1(&external_ids,
-                                                 "vtepd-owner", ib->owner);
-    struct ovsrec_flow_table *row = ovsrec_flow_table_insert(txn);
-
-    ovsrec_flow_table_set_name(row, table->name);
-    ovsrec_flow_table_set_external_ids(row, &external_ids);
-    ovsrec_bridge_update_flow_tables_setkey(bridge, table->table_id, row);
-}
-
-/* Removes our rows of tables: all, or only those that have no name now. */
-static bool
-remove_table_names(const struct integration_bridge *ib,
-                   const struct ovsrec_bridge *bridge, bool all)
-{
-    bool changed = false;
-
-    for (size_t i = 0; i < bridge->n_flow_tables; i++) {
-        const struct ovsrec_flow_table *row = bridge->value_flow_tables[i];
-        int64_t table_id = bridge->key_flow_tables[i];
-
-        if (switch_rows_owned_by(&row->external_ids, ib->owner)
-            && (all || !find_table_name(ib, table_id))) {
-            ovsrec_bridge_update_flow_tables_delkey(bridge, table_id);
-            changed = true;
-        }
-    }
-    return changed;
-}
-
 /* Names the tables that nobody else has a row for. */
 static bool
 write_table_names(const struct integration_bridge *ib,
                   const struct ovsrec_bridge *bridge,
                   struct ovsdb_idl_txn *txn, struct txn_notes *notes)
 {
-    bool changed = false;
+    struct row_diff diff;
 
-    for (size_t i = 0; i < ib->n_tables; i++) {
-        const struct ovsdb_table_name *table = &ib->tables[i];
-        const struct ovsrec_flow_table *row = find_table_row(
-            bridge, table->table_id);
+    row_diff_init(&diff, ib->has_agreed);
+    table_names_write(&ib->tables, bridge, txn, &diff);
 
-        if (!row) {
-            insert_table(ib, bridge, table, txn);
-            changed = true;
-        } else if (switch_rows_owned_by(&row->external_ids, ib->owner)
-                   && (!row->name || strcmp(row->name, table->name))) {
-            ovsrec_flow_table_set_name(row, table->name);
-            changed = true;
-        }
-    }
-
-    changed |= remove_table_names(ib, bridge, false);
+    const bool changed = diff.n;
     if (changed) {
-        txn_notes_add(notes, NOTE_NAME, "the OpenFlow tables of bridge %s",
-                      bridge->name);
+        note_diff(ib, notes, NOTE_NAME, "the OpenFlow tables of ", &diff);
     }
+    row_diff_destroy(&diff);
     return changed;
 }
 
@@ -362,7 +327,7 @@ clear_old_bridges(const struct integration_bridge *ib,
             txn_notes_add(notes, NOTE_REMOVE, "bridge %s, which is not used "
                           "any more", bridge->name);
             changed = true;
-        } else if (remove_table_names(ib, bridge, true)) {
+        } else if (table_names_remove(bridge, ib->owner)) {
             txn_notes_add(notes, NOTE_REMOVE, "the names of the OpenFlow "
                           "tables of bridge %s, which is not used any more",
                           bridge->name);
@@ -401,6 +366,12 @@ compose(struct integration_bridge *ib, struct ovsdb_idl_txn *txn,
     return changed;
 }
 
+static long long int
+write_after(const struct integration_bridge *ib)
+{
+    return MAX(ib->hold_until, repair_limit_until(&ib->writes));
+}
+
 size_t
 integration_bridge_compose(struct integration_bridge *ib,
                            struct ovsdb_idl_txn *txn,
@@ -408,18 +379,12 @@ integration_bridge_compose(struct integration_bridge *ib,
 {
     const long long int now = time_msec();
 
-    if (!ib->dirty || now < ib->hold_until) {
-        return 0;
-    }
-    if (repair_limit_is_reached(&ib->writes, now)) {
-        VLOG_WARN_RL(&rl, "bridge %s: somebody else changes it again and "
-                     "again; left alone for %d seconds", ib->name,
-                     REPAIR_LIMIT_HOLD / 1000);
-        ib->hold_until = now + REPAIR_LIMIT_HOLD;
+    if (!ib->dirty || now < write_after(ib)) {
         return 0;
     }
     ib->dirty = false;
     ib->in_flight = compose(ib, txn, notes);
+    ib->has_agreed |= !ib->in_flight && integration_bridge_row(ib);
     return ib->in_flight;
 }
 
@@ -434,9 +399,22 @@ integration_bridge_finish(struct integration_bridge *ib, bool committed,
     ib->in_flight = false;
     ib->dirty = true;
     if (committed) {
-        repair_limit_count(&ib->writes, time_msec());
+        if (repair_limit_count(&ib->writes, time_msec())) {
+            VLOG_WARN("bridge %s: somebody else changes it again and again; "
+                      "it is repaired less and less often, down to once in "
+                      "%d seconds", ib->name, REPAIR_LIMIT_MAX / 1000);
+        }
     } else if (error && alone) {
         ib->hold_until = time_msec() + REFUSED_HOLD;
+    }
+}
+
+void
+integration_bridge_get_fights(const struct integration_bridge *ib,
+                              struct svec *fights)
+{
+    if (repair_limit_is_fight(&ib->writes, time_msec())) {
+        svec_add_nocopy(fights, xasprintf("bridge %s", ib->name));
     }
 }
 
@@ -444,6 +422,6 @@ void
 integration_bridge_wait(const struct integration_bridge *ib)
 {
     if (ib->dirty) {
-        poll_timer_wait_until(ib->hold_until);
+        poll_timer_wait_until(write_after(ib));
     }
 }

@@ -18,6 +18,7 @@ struct ovsdb_idl_txn;
 struct ovsdb_table_name;
 struct ovsrec_bridge;
 struct port_monitor;
+struct svec;
 struct switch_rows;
 struct txn_notes;
 
@@ -49,6 +50,8 @@ size_t integration_bridge_compose(struct integration_bridge *,
                                   struct txn_notes *notes);
 void integration_bridge_finish(struct integration_bridge *, bool committed,
                                const char *error, bool alone);
+void integration_bridge_get_fights(const struct integration_bridge *,
+                                   struct svec *fights);
 void integration_bridge_wait(const struct integration_bridge *);
 
 #endif /* integration-bridge.h */

@@ -74,6 +74,7 @@ struct ovsdb_client {
 
     unsigned int n_committed;
     unsigned int n_failed;
+    unsigned int n_repaired;
     char *last_error;
 };
 
@@ -246,6 +247,7 @@ transaction_run(struct ovsdb_client *client, enum ovsdb_idl_txn_status status)
 
     if (committed) {
         client->n_committed += status == TXN_SUCCESS;
+        client->n_repaired += client->notes.n_repairs;
         client->backoff = 0;
         client->budget = MIN(client->budget * 2, MAX_BUDGET);
         txn_notes_log(&client->notes);
@@ -417,5 +419,15 @@ ovsdb_client_get_status(const struct ovsdb_client *client,
         .n_committed = client->n_committed,
         .n_failed = client->n_failed,
         .last_error = client->last_error,
+        .n_repaired = client->n_repaired,
     };
+}
+
+void
+ovsdb_client_get_fights(const struct ovsdb_client *client,
+                        struct svec *fights)
+{
+    integration_bridge_get_fights(client->bridge, fights);
+    tunnel_ports_get_fights(client->tunnels, fights);
+    installed_marks_get_fights(client->marks, fights);
 }

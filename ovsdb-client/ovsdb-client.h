@@ -17,7 +17,9 @@
  * Knows nothing of the inventory or of OpenFlow.  Never blocks.
  *
  * Only rows whose external_ids:vtepd-owner is 'owner' are changed or deleted
- * (the bridge's own row excepted, to add and remove ports and table names). */
+ * (the bridge's own row excepted, to add and remove ports and table names).
+ * What somebody else changes in them is put right at once, logged and counted;
+ * one who insists is given way to for up to a minute (repair-limit.h). */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,6 +29,7 @@
 #include "core/tunnel-spec.h"
 
 struct smap;
+struct svec;
 
 /* Told about changes from ovsdb_client_run() only.  'old' NULL: new; 'new'
  * NULL: gone.  The values are valid during the call. */
@@ -53,6 +56,8 @@ struct ovsdb_client_status {
     unsigned int n_committed;
     unsigned int n_failed;
     const char *last_error;     /* Of the last failed transaction, or NULL. */
+    unsigned int n_repaired;    /* Things of ours that somebody else changed
+                                 * and that were put right. */
 };
 
 struct ovsdb_client;
@@ -112,5 +117,10 @@ void ovsdb_client_set_table_names(struct ovsdb_client *,
 /* '*status' is valid until the next call on the client. */
 void ovsdb_client_get_status(const struct ovsdb_client *,
                              struct ovsdb_client_status *status);
+
+/* Adds, in words, what somebody else changes again and again, so that it is
+ * only repaired from time to time. */
+void ovsdb_client_get_fights(const struct ovsdb_client *,
+                             struct svec *fights);
 
 #endif /* ovsdb-client.h */

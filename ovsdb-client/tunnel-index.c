@@ -154,7 +154,8 @@ void
 tunnel_index_want_changed(struct tunnel_index *index, struct tunnel *tunnel)
 {
     tunnel->backoff = 0;
-    tunnel->writes.n = 0;
+    tunnel->writes = (struct repair_limit) { .n = 0 };
+    tunnel->has_agreed = false;
     tunnel->n_retries = 0;
     tunnel->retry = false;
     if (tunnel->state == TUNNEL_SETTLED || tunnel->state == TUNNEL_HELD) {

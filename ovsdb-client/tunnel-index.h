@@ -53,8 +53,10 @@ struct tunnel {
     long long int hold_until;   /* ms. */
     int backoff;                /* ms, 0: not refused lately. */
     struct repair_limit writes;
+    bool has_agreed;            /* Row and want have, since want changed. */
     unsigned int n_retries;     /* Of a port that failed; 0: it works. */
     bool retry;                 /* Held before the next of them. */
+    bool is_retry;              /* What was written last is one. */
 
     /* Want. */
     enum tunnel_want want;

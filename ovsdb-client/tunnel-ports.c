@@ -15,6 +15,7 @@
 #include "ovsdb-client/tunnel-row.h"
 #include "ovsdb-client/tunnel-writer.h"
 #include "ovsdb-client/txn-notes.h"
+#include "svec.h"
 #include "timeval.h"
 #include "util.h"
 
@@ -261,12 +262,13 @@ tunnel_make_port(struct tunnel_writer *writer, struct tunnel_ports *ports,
 
     tunnel_get_spec(tunnel, &spec);
     if (row) {
-        return tunnel_writer_update(writer, row->name, &spec, 0);
+        return tunnel_writer_update(writer, row->name, &spec, 0,
+                                    tunnel->has_agreed);
     }
 
     switch (tunnel_choose_name(writer, ports, tunnel, name)) {
     case NAME_FREE:
-        tunnel_writer_create(writer, name, &spec);
+        tunnel_writer_create(writer, name, &spec, tunnel->has_agreed);
         ovs_strlcpy(tunnel->name, name, sizeof tunnel->name);
         return true;
 
@@ -278,7 +280,8 @@ tunnel_make_port(struct tunnel_writer *writer, struct tunnel_ports *ports,
                                    time_msec() + BROKEN_GRACE);
         }
         ovs_strlcpy(tunnel->name, name, sizeof tunnel->name);
-        return tunnel_writer_update(writer, name, &spec, 0);
+        return tunnel_writer_update(writer, name, &spec, 0,
+                                    tunnel->has_agreed);
 
     case NAME_FOREIGN:
         VLOG_WARN_RL(&rl, "tunnel to %s: none of %d names for its port is "
@@ -297,17 +300,21 @@ tunnel_update_port(struct tunnel_writer *writer, struct tunnel_ports *ports,
                    struct tunnel *tunnel, const struct owned_row *row)
 {
     const bool failed = tunnel_writer_has_failed(writer, row->name);
+    const unsigned int n_retries
+        = failed ? tunnel->n_retries + tunnel->retry : 0;
     struct tunnel_spec spec;
     bool changed;
 
-    tunnel->n_retries = failed ? tunnel->n_retries + tunnel->retry : 0;
+    tunnel->is_retry = n_retries != tunnel->n_retries;
+    tunnel->n_retries = n_retries;
     tunnel->retry = false;
     ovs_strlcpy(tunnel->name, row->name, sizeof tunnel->name);
 
     tunnel_get_spec(tunnel, &spec);
-    changed = tunnel_writer_update(writer, row->name, &spec,
-                                   tunnel->n_retries);
+    changed = tunnel_writer_update(writer, row->name, &spec, n_retries,
+                                   tunnel->has_agreed && !tunnel->is_retry);
     changed |= tunnel_remove_rows(writer, tunnel, row);
+    tunnel->has_agreed |= !changed;
     if (failed && !changed) {
         tunnel->retry = true;
         tunnel_hold(ports, tunnel,
@@ -334,12 +341,9 @@ tunnel_compose(struct tunnel_writer *writer, struct tunnel_ports *ports,
     } else if (tunnel->want == WANT_UNKNOWN) {
         tunnel_index_set_state(&ports->index, tunnel, TUNNEL_SETTLED);
         return false;
-    } else if (repair_limit_is_reached(&tunnel->writes, time_msec())) {
-        VLOG_WARN_RL(&rl, "tunnel %s to %s: somebody else changes the port "
-                     "again and again; left alone for %d seconds",
-                     tunnel->name, tunnel_peer(tunnel),
-                     REPAIR_LIMIT_HOLD / 1000);
-        tunnel_hold(ports, tunnel, REPAIR_LIMIT_HOLD);
+    } else if (time_msec() < repair_limit_until(&tunnel->writes)) {
+        tunnel_index_hold(&ports->index, tunnel,
+                          repair_limit_until(&tunnel->writes));
         return false;
     } else if (tunnel->want == WANT_GONE) {
         bool changed = tunnel_remove_rows(writer, tunnel, NULL);
@@ -415,6 +419,21 @@ tunnel_is_blamed(const struct tunnel *tunnel, const char *error, bool alone)
                                && strstr(error, tunnel->name)));
 }
 
+/* What was in flight for 'tunnel' is in the database. */
+static void
+tunnel_committed(struct tunnel *tunnel)
+{
+    tunnel->backoff = 0;
+    if (!tunnel->is_retry
+        && repair_limit_count(&tunnel->writes, time_msec())) {
+        VLOG_WARN_RL(&rl, "tunnel %s to %s: somebody else changes the port "
+                     "again and again; it is repaired less and less often, "
+                     "down to once in %d seconds", tunnel->name,
+                     tunnel_peer(tunnel), REPAIR_LIMIT_MAX / 1000);
+    }
+    tunnel->is_retry = false;
+}
+
 bool
 tunnel_ports_finish(struct tunnel_ports *ports, bool committed,
                     const char *error, bool alone)
@@ -427,8 +446,7 @@ tunnel_ports_finish(struct tunnel_ports *ports, bool committed,
                            struct tunnel, queue_node);
 
         if (committed) {
-            repair_limit_count(&tunnel->writes, time_msec());
-            tunnel->backoff = 0;
+            tunnel_committed(tunnel);
         }
         if (tunnel_is_blamed(tunnel, error, alone)) {
             tunnel->backoff = (tunnel->backoff
@@ -444,6 +462,20 @@ tunnel_ports_finish(struct tunnel_ports *ports, bool committed,
         }
     }
     return any_blamed;
+}
+
+void
+tunnel_ports_get_fights(const struct tunnel_ports *ports, struct svec *fights)
+{
+    const long long int now = time_msec();
+    const struct tunnel *tunnel;
+
+    HMAP_FOR_EACH (tunnel, node, &ports->index.tunnels) {
+        if (repair_limit_is_fight(&tunnel->writes, now)) {
+            svec_add_nocopy(fights, tunnel_row_describe(
+                tunnel->name, tunnel->peer, &tunnel->key));
+        }
+    }
 }
 
 void

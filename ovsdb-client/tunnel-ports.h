@@ -13,7 +13,11 @@
  *
  * A row of ours is used again whatever its name, if it has the key: a peer
  * that comes back under another id keeps its port (R02).  A port of the wanted
- * name that is not ours is left alone, and another name taken (R10). */
+ * name that is not ours is left alone, and another name taken (R10).
+ *
+ * A port that is as wanted and then is not, although nobody wanted another one,
+ * was changed by somebody else.  That is repaired, at once as long as it is
+ * not a fight (repair-limit.h), and noted as a repair. */
 
 #include <stddef.h>
 
@@ -22,6 +26,7 @@
 
 struct ovsdb_idl_txn;
 struct ovsrec_bridge;
+struct svec;
 struct switch_rows;
 struct txn_notes;
 
@@ -55,6 +60,10 @@ size_t tunnel_ports_compose(struct tunnel_ports *, struct ovsdb_idl_txn *txn,
  * each time; returns true if there are any. */
 bool tunnel_ports_finish(struct tunnel_ports *, bool committed,
                          const char *error, bool alone);
+
+/* Adds each tunnel whose port somebody else changes again and again. */
+void tunnel_ports_get_fights(const struct tunnel_ports *,
+                             struct svec *fights);
 
 /* Wakes poll_block() when tunnel_ports_compose() has something to do that was
  * put off. */

@@ -10,6 +10,8 @@
 #include <string.h>
 
 #include "openvswitch/dynamic-string.h"
+#include "ovsdb-client/port-monitor.h"
+#include "ovsdb-client/row-diff.h"
 #include "ovsdb-client/switch-rows.h"
 #include "packets.h"
 #include "smap.h"
@@ -152,27 +154,29 @@ compose_labels(struct labels *labels, const struct tunnel_spec *spec,
     labels->labels[3] = (struct label) { "vtepd-group", labels->group };
 }
 
-/* Tells how 'label' in 'have' must change: -1 deleted, 0 not, 1 set. */
+/* Tells how 'label' in 'have', which is 'column', must change: -1 deleted, 0
+ * not, 1 set.  Adds the difference to 'diff'. */
 static int
-compare_label(const struct smap *have, const struct label *label)
+compare_label(const struct smap *have, const struct label *label,
+              const char *column, struct row_diff *diff)
 {
     const char *value = smap_get(have, label->key);
 
-    if (!label->value) {
-        return value ? -1 : 0;
+    if (nullable_string_is_equal(value, label->value)) {
+        return 0;
     }
-    return value && !strcmp(value, label->value) ? 0 : 1;
+    row_diff_add(diff, column, label->key, value, label->value);
+    return label->value ? 1 : -1;
 }
 
-static bool
+static void
 write_interface_labels(const struct ovsrec_interface *interface,
-                       const struct labels *labels)
+                       const struct labels *labels, struct row_diff *diff)
 {
-    bool changed = false;
-
     for (size_t i = 0; i < N_LABELS; i++) {
         const struct label *label = &labels->labels[i];
-        int change = compare_label(&interface->external_ids, label);
+        int change = compare_label(&interface->external_ids, label,
+                                   "external_ids", diff);
 
         if (change > 0) {
             ovsrec_interface_update_external_ids_setkey(
@@ -181,19 +185,17 @@ write_interface_labels(const struct ovsrec_interface *interface,
             ovsrec_interface_update_external_ids_delkey(interface,
                                                         label->key);
         }
-        changed |= change != 0;
     }
-    return changed;
 }
 
-static bool
-write_port_labels(const struct ovsrec_port *port, const struct labels *labels)
+static void
+write_port_labels(const struct ovsrec_port *port, const struct labels *labels,
+                  struct row_diff *diff)
 {
-    bool changed = false;
-
     for (size_t i = 0; i < N_LABELS; i++) {
         const struct label *label = &labels->labels[i];
-        int change = compare_label(&port->external_ids, label);
+        int change = compare_label(&port->external_ids, label,
+                                   "the port's external_ids", diff);
 
         if (change > 0) {
             ovsrec_port_update_external_ids_setkey(port, label->key,
@@ -201,9 +203,7 @@ write_port_labels(const struct ovsrec_port *port, const struct labels *labels)
         } else if (change < 0) {
             ovsrec_port_update_external_ids_delkey(port, label->key);
         }
-        changed |= change != 0;
     }
-    return changed;
 }
 
 /* What there should be in the 'bfd' column, others' keys left alone.  Open
@@ -224,16 +224,15 @@ compose_bfd(struct label labels[3], const struct tunnel_spec *spec)
         spec->bfd && !flow_key ? "00:23:20:00:00:01" : NULL };
 }
 
-static bool
+static void
 write_bfd(const struct ovsrec_interface *interface,
-          const struct tunnel_spec *spec)
+          const struct tunnel_spec *spec, struct row_diff *diff)
 {
     struct label labels[3];
-    bool changed = false;
 
     compose_bfd(labels, spec);
     for (size_t i = 0; i < ARRAY_SIZE(labels); i++) {
-        int change = compare_label(&interface->bfd, &labels[i]);
+        int change = compare_label(&interface->bfd, &labels[i], "bfd", diff);
 
         if (change > 0) {
             ovsrec_interface_update_bfd_setkey(interface, labels[i].key,
@@ -241,61 +240,63 @@ write_bfd(const struct ovsrec_interface *interface,
         } else if (change < 0) {
             ovsrec_interface_update_bfd_delkey(interface, labels[i].key);
         }
-        changed |= change != 0;
     }
-    return changed;
 }
 
-static bool
-write_retry(const struct ovsrec_interface *interface, unsigned int n_retries)
+static void
+write_retry(const struct ovsrec_interface *interface, unsigned int n_retries,
+            struct row_diff *diff)
 {
     char value[11];
     const struct label label = { "vtepd-retry", n_retries ? value : NULL };
 
     snprintf(value, sizeof value, "%u", n_retries);
-    switch (compare_label(&interface->other_config, &label)) {
+    switch (compare_label(&interface->other_config, &label, "other_config",
+                          diff)) {
     case 1:
         ovsrec_interface_update_other_config_setkey(interface, label.key,
                                                     label.value);
-        return true;
+        break;
 
     case -1:
         ovsrec_interface_update_other_config_delkey(interface, label.key);
-        return true;
-
-    default:
-        return false;
+        break;
     }
 }
 
-bool
-tunnel_row_write(const struct ovsrec_interface *interface,
-                 const struct ovsrec_port *port,
-                 const struct tunnel_spec *spec, const char *owner,
-                 unsigned int n_retries)
+/* The tunnel's key. */
+static void
+write_key(const struct ovsrec_interface *interface,
+          const struct tunnel_key *key, struct row_diff *diff)
 {
-    const char *type = encap_to_string(spec->key.type);
-    struct labels labels;
+    const char *type = encap_to_string(key->type);
     struct smap options;
-    bool changed = false;
 
     if (strcmp(interface->type, type)) {
+        row_diff_add(diff, "type", NULL, interface->type, type);
         ovsrec_interface_set_type(interface, type);
-        changed = true;
     }
-    compose_options(&options, &spec->key);
+    compose_options(&options, key);
     if (!smap_equal(&interface->options, &options)) {
+        row_diff_add_maps(diff, "options", &interface->options, &options);
         ovsrec_interface_set_options(interface, &options);
-        changed = true;
     }
     smap_destroy(&options);
+}
 
+void
+tunnel_row_write(const struct port_location *at,
+                 const struct tunnel_spec *spec, const char *owner,
+                 unsigned int n_retries, struct row_diff *diff)
+{
+    struct labels labels;
+
+    write_key(at->interface, &spec->key, diff);
     compose_labels(&labels, spec, owner);
-    changed |= write_interface_labels(interface, &labels);
-    changed |= write_port_labels(port, &labels);
-    changed |= write_bfd(interface, spec);
-    changed |= write_retry(interface, n_retries);
-    return changed;
+    write_interface_labels(at->interface, &labels, diff);
+    write_port_labels(at->port, &labels, diff);
+    write_bfd(at->interface, spec, diff);
+    write_retry(at->interface, n_retries, diff);
 }
 
 void

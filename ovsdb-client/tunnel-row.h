@@ -21,9 +21,10 @@
 
 #include "core/tunnel-spec.h"
 
-struct ds;
 struct ovsrec_interface;
 struct ovsrec_port;
+struct port_location;
+struct row_diff;
 
 /* True if 'interface' in 'port' is a tunnel port of 'owner', or was one until
  * somebody changed its type or took its label: its name still says so. */
@@ -36,18 +37,16 @@ bool tunnel_row_is_owned(const struct ovsrec_interface *interface,
 bool tunnel_row_parse(const struct ovsrec_interface *interface,
                       struct tunnel_key *key);
 
-/* Makes 'interface' and 'port' what 'spec' says, as a port of 'owner', within
- * the open transaction.  Writes only what differs and returns true if
- * anything did.
+/* Makes the rows of 'at' what 'spec' says, as a port of 'owner', within the
+ * open transaction.  Writes only what differs, and adds it to 'diff'.
  *
  * ovs-vswitchd tries again to set up a port that failed when a column that it
  * reads changes (external_ids it does not), but not by itself when the reason
  * has gone.  'n_retries', which grows with each time that it has to, stands in
  * the row while it is not 0. */
-bool tunnel_row_write(const struct ovsrec_interface *interface,
-                      const struct ovsrec_port *port,
+void tunnel_row_write(const struct port_location *at,
                       const struct tunnel_spec *spec, const char *owner,
-                      unsigned int n_retries);
+                      unsigned int n_retries, struct row_diff *diff);
 
 /* The same for two rows that the open transaction has just inserted. */
 void tunnel_row_write_new(const struct ovsrec_interface *interface,

@@ -9,6 +9,7 @@
 
 #include "core/tunnel-spec.h"
 #include "ovsdb-client/port-monitor.h"
+#include "ovsdb-client/row-diff.h"
 #include "ovsdb-client/switch-rows.h"
 #include "ovsdb-client/tunnel-row.h"
 #include "ovsdb-client/txn-notes.h"
@@ -56,7 +57,7 @@ note(struct tunnel_writer *writer, enum note_verb verb, const char *name,
 
 void
 tunnel_writer_create(struct tunnel_writer *writer, const char *name,
-                     const struct tunnel_spec *spec)
+                     const struct tunnel_spec *spec, bool is_drift)
 {
     struct ovsrec_interface *interface = ovsrec_interface_insert(writer->txn);
     struct ovsrec_port *port = ovsrec_port_insert(writer->txn);
@@ -71,32 +72,63 @@ tunnel_writer_create(struct tunnel_writer *writer, const char *name,
     tunnel_row_write_new(interface, port, spec, writer->owner);
     ovsrec_bridge_update_ports_addvalue(writer->bridge, port);
     sset_add(&writer->made, name);
-    note(writer, NOTE_ADD, name, spec);
+    note(writer, is_drift ? NOTE_REPAIR : NOTE_ADD, name, spec);
+    if (is_drift) {
+        txn_notes_explain(writer->notes, "somebody had deleted it");
+    }
+}
+
+/* Notes that the port 'name' is moved here from 'bridge', unless that is NULL,
+ * and that 'diff' is written. */
+static void
+note_update(struct tunnel_writer *writer, enum note_verb verb,
+            const char *name, const struct tunnel_spec *spec,
+            const struct ovsrec_bridge *bridge, struct row_diff *diff)
+{
+    const char *changed = diff->n ? row_diff_text(diff) : "";
+    const char *and = diff->n && bridge ? ", and " : "";
+
+    note(writer, verb, name, spec);
+    if (diff->is_drift) {
+        txn_notes_explain(writer->notes, "somebody had %s%s%s%s%s",
+                          diff->n ? "changed " : "", changed, and,
+                          bridge ? "moved it to bridge " : "",
+                          bridge ? bridge->name : "");
+    } else {
+        txn_notes_explain(writer->notes, "%s%s%s%s", changed, and,
+                          bridge ? "from bridge " : "",
+                          bridge ? bridge->name : "");
+    }
 }
 
 bool
 tunnel_writer_update(struct tunnel_writer *writer, const char *name,
-                     const struct tunnel_spec *spec, unsigned int n_retries)
+                     const struct tunnel_spec *spec, unsigned int n_retries,
+                     bool is_drift)
 {
     struct port_location at;
+    struct row_diff diff;
 
     if (!port_monitor_locate(writer->monitor, name, &at)) {
         return false;
     }
 
-    bool moved = at.bridge != writer->bridge;
+    const bool moved = at.bridge != writer->bridge;
     if (moved) {
         ovsrec_bridge_update_ports_delvalue(at.bridge, at.port);
         ovsrec_bridge_update_ports_addvalue(writer->bridge, at.port);
-        note(writer, NOTE_MOVE, name, spec);
     }
+    row_diff_init(&diff, is_drift);
+    tunnel_row_write(&at, spec, writer->owner, n_retries, &diff);
 
-    bool changed = tunnel_row_write(at.interface, at.port, spec,
-                                    writer->owner, n_retries);
+    const bool changed = moved || diff.n;
     if (changed) {
-        note(writer, n_retries ? NOTE_RETRY : NOTE_CHANGE, name, spec);
+        note_update(writer, (is_drift ? NOTE_REPAIR : moved ? NOTE_MOVE
+                             : n_retries ? NOTE_RETRY : NOTE_CHANGE),
+                    name, spec, moved ? at.bridge : NULL, &diff);
     }
-    return moved || changed;
+    row_diff_destroy(&diff);
+    return changed;
 }
 
 bool

@@ -46,16 +46,17 @@ enum name_use {
 enum name_use tunnel_writer_name_use(const struct tunnel_writer *,
                                      const char *name);
 
-/* Creates a port 'name', which must be free. */
+/* Creates a port 'name', which must be free.  'is_drift': it was as 'spec'
+ * says until somebody else changed that. */
 void tunnel_writer_create(struct tunnel_writer *, const char *name,
-                          const struct tunnel_spec *);
+                          const struct tunnel_spec *, bool is_drift);
 
 /* Makes the port 'name' what 'spec' says, and puts it on the right bridge.
  * Returns true if anything had to be written.  'n_retries' is for
  * tunnel_row_write(). */
 bool tunnel_writer_update(struct tunnel_writer *, const char *name,
                           const struct tunnel_spec *,
-                          unsigned int n_retries);
+                          unsigned int n_retries, bool is_drift);
 
 /* True if ovs-vswitchd could not set up the port 'name'. */
 bool tunnel_writer_has_failed(const struct tunnel_writer *, const char *name);

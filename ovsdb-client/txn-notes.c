@@ -21,7 +21,11 @@ enum {
 struct note {
     enum note_verb verb;
     char *what;
+    char *details;              /* Or NULL. */
 };
+
+/* What somebody else does may come at any rate. */
+static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(60, 60);
 
 static const struct {
     const char *doing;
@@ -30,6 +34,7 @@ static const struct {
 } verbs[] = {
     [NOTE_ADD] = { "adding", "added", VLL_INFO },
     [NOTE_CHANGE] = { "changing", "changed", VLL_INFO },
+    [NOTE_REPAIR] = { "repairing", "repaired", VLL_WARN },
     [NOTE_RETRY] = { "trying again", "tried again", VLL_DBG },
     [NOTE_MOVE] = { "moving", "moved", VLL_INFO },
     [NOTE_REMOVE] = { "removing", "removed", VLL_INFO },
@@ -57,8 +62,10 @@ txn_notes_clear(struct txn_notes *notes)
 {
     for (size_t i = 0; i < notes->n; i++) {
         free(notes->notes[i].what);
+        free(notes->notes[i].details);
     }
     notes->n = 0;
+    notes->n_repairs = 0;
 }
 
 void
@@ -76,6 +83,17 @@ txn_notes_add(struct txn_notes *notes, enum note_verb verb,
         .verb = verb,
         .what = xvasprintf(format, args),
     };
+    va_end(args);
+    notes->n_repairs += verb == NOTE_REPAIR;
+}
+
+void
+txn_notes_explain(struct txn_notes *notes, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    notes->notes[notes->n - 1].details = xvasprintf(format, args);
     va_end(args);
 }
 
@@ -95,6 +113,23 @@ txn_notes_summary(const struct txn_notes *notes)
     return ds_steal_cstr(&s);
 }
 
+static void
+log_note(const struct note *note, bool is_one_of_few)
+{
+    const enum vlog_level level = (is_one_of_few ? verbs[note->verb].level
+                                   : VLL_DBG);
+    const char *details = note->details ? note->details : "";
+    const char *colon = note->details ? ": " : "";
+
+    if (note->verb == NOTE_REPAIR) {
+        VLOG_RL(&rl, level, "%s %s%s%s", verbs[note->verb].done, note->what,
+                colon, details);
+    } else {
+        VLOG(level, "%s %s%s%s", verbs[note->verb].done, note->what, colon,
+             details);
+    }
+}
+
 void
 txn_notes_log(const struct txn_notes *notes)
 {
@@ -103,8 +138,7 @@ txn_notes_log(const struct txn_notes *notes)
     for (size_t i = 0; i < notes->n; i++) {
         const struct note *note = &notes->notes[i];
 
-        VLOG(n_of[note->verb]++ < LOG_MAX ? verbs[note->verb].level : VLL_DBG,
-             "%s %s", verbs[note->verb].done, note->what);
+        log_note(note, n_of[note->verb]++ < LOG_MAX);
     }
     for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
         if (n_of[i] > LOG_MAX) {

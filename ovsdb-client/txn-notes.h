@@ -14,6 +14,7 @@
 enum note_verb {
     NOTE_ADD,
     NOTE_CHANGE,
+    NOTE_REPAIR,                /* What somebody else changed is put right. */
     NOTE_RETRY,
     NOTE_MOVE,
     NOTE_REMOVE,
@@ -28,6 +29,7 @@ struct txn_notes {
     struct note *notes;
     size_t n;
     size_t allocated;
+    unsigned int n_repairs;     /* Those with NOTE_REPAIR. */
 };
 
 void txn_notes_init(struct txn_notes *);
@@ -37,6 +39,10 @@ void txn_notes_clear(struct txn_notes *);
 /* Adds that the transaction does 'verb' to what 'format' names. */
 void txn_notes_add(struct txn_notes *, enum note_verb verb,
                    const char *format, ...) OVS_PRINTF_FORMAT(3, 4);
+
+/* Adds to the last note what it is in detail, for the log alone. */
+void txn_notes_explain(struct txn_notes *, const char *format, ...)
+    OVS_PRINTF_FORMAT(2, 3);
 
 /* "adding tunnel ... to ..., removing ... and 97 more": of bounded length.
  * The caller must free it. */

@@ -56,6 +56,7 @@ unit_webhook-server := $(unit_inventory-json) $(patsubst %.c,%.o,$(wildcard \
 unit_repair-limit := ovsdb-client/repair-limit.o
 unit_ovsdb-client := $(patsubst %.c,%.o,$(wildcard ovsdb-client/*.c)) \
     tests/unit/ovsdb-sandbox.o agent/core/objects.o agent/core/tunnel-spec.o
+unit_ovsdb-drift := $(unit_ovsdb-client)
 unit_random-history := tests/unit/model-switch.o \
     tests/unit/random-objects.o $(core_objects)
 unit_event-history := $(unit_random-history)

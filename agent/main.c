@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "agent/agent.h"
 #include "agent/config.h"
@@ -23,6 +24,7 @@
 #include "ovs-thread.h"
 #include "random.h"
 #include "simap.h"
+#include "socket-util.h"
 #include "stream-ssl.h"
 #include "stream.h"
 #include "unixctl.h"
@@ -208,6 +210,26 @@ exit_command(struct unixctl_conn *conn, int argc OVS_UNUSED,
     unixctl_command_reply(conn, NULL);
 }
 
+/* Exits if somebody answers on the control socket 'path', which would take it
+ * away from him.  One that nobody listens on was left behind by a process that
+ * was killed. */
+static void
+check_control_socket(const char *path)
+{
+    if (!path || !strcmp(path, "none")) {
+        return;                 /* Its name has our process id. */
+    }
+
+    char *file = abs_file_name(ovs_rundir(), path);
+    int fd = make_unix_socket(SOCK_STREAM, true, NULL, file);
+
+    if (fd >= 0 || fd == -EPROTO) {     /* Or its backlog is full. */
+        ovs_fatal(0, "%s: another process listens on this control socket; "
+                  "is vtepd running already?", file);
+    }
+    free(file);
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -229,6 +251,7 @@ main(int argc, char *argv[])
 
     fatal_ignore_sigpipe();
     daemonize_start(false);
+    check_control_socket(unixctl_path);
     if (unixctl_server_create(unixctl_path, &unixctl)) {
         exit(EXIT_FAILURE);
     }

@@ -62,7 +62,7 @@ somebody_listens(const char *path)
         close(fd);
         return true;
     }
-    return fd == -EAGAIN;       /* Its backlog is full: it is there. */
+    return fd == -EPROTO;       /* Its backlog is full: it is there. */
 }
 
 bool

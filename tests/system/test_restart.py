@@ -10,7 +10,8 @@ import time
 
 import pytest
 from lab import cloud
-from lab.processes import wait_until
+from lab.agent import Agent, program
+from lab.processes import CommandError, wait_until
 from lab.vm import Vm
 from scene import Scene, arrived, echo
 
@@ -132,6 +133,36 @@ def test_r36_switch_hangs_or_is_dead(scene: Scene) -> None:
                until=lambda flows: all(
                    any(f"02:dd:00:00:00:0{n}" in flow for flow in flows)
                    for n in (1, 2)))
+
+
+@pytest.mark.parametrize("shared", ["pid", "ctl"])
+def test_r40_started_twice(scene: Scene, shared: str) -> None:
+    """The second says so and leaves; the first does not notice.  When that
+    was killed, what it left behind is no obstacle."""
+    a, b, _ = three(scene)
+    hv1 = scene.hv["hv1"]
+    agent = Agent(hv1, scene.cloud.url, {"host": "hv1"}, name="again")
+    scene.agents["hv1"].stop()
+    agent.start()
+    option = {"pid": "--pidfile", "ctl": "--unixctl"}[shared]
+    n = agent.show("status")["ovsdb"]["committed"]
+    second = [program(), "-vconsole:warn", "--host=hv1",
+              f"{option}={hv1.folder}/again.{shared}",
+              f"--state-dir={hv1.folder}/again-state",
+              f"unix:{hv1.folder}/db.sock"]
+    with pytest.raises(CommandError) as refused:
+        hv1.namespace.run(second, env=hv1.env, timeout=20)
+    assert refused.value.status == 1
+    assert re.search("already running as pid|listens on this control socket",
+                     refused.value.output), refused.value.output
+    assert agent.is_running()
+    assert agent.show("status")["ovsdb"]["committed"] == n
+    agent.stop(signal.SIGKILL)
+    assert (hv1.folder / f"again.{shared}").exists()
+    agent.start()
+    scene.connect(a, b)
+    agent.stop()
+    scene.agents["hv1"].start()
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])

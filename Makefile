@@ -62,13 +62,16 @@ $(OVS_LIB): packaging/build-libopenvswitch $(wildcard $(OVS_TARBALL)) \
 	    PYTHON=$(PYTHON) packaging/build-libopenvswitch $(OVS_TARBALL) $(OVS)
 
 # Install what is missing; with SKIP_PACKAGES=1 it is taken on trust.
-.PHONY: packages-build packages-check packages-bench packages-lab packages-npm
+.PHONY: packages-build packages-check packages-bench packages-lab packages-npm \
+    packages-fuzz
 packages-build:
 	@$(install-packages) build
 packages-check: | packages-build
 	@$(install-packages) check
 packages-bench:
 	@$(install-packages) build lab
+packages-fuzz:
+	@$(install-packages) build fuzz
 packages-lab:
 	@test "$$(id -u)" -eq 0 || { echo "The system tests and the demo make" \
 	    "network namespaces: run make as root." >&2; exit 1; }
@@ -81,6 +84,7 @@ install-packages = $(if $(SKIP_PACKAGES),:,packaging/install-packages)
 
 include tests/unit/tests.mk
 include tests/schema/tests.mk
+include tests/fuzz/fuzz.mk
 
 .PHONY: check check-layers check-unit check-schema check-system demo bench
 check: packages-lab
@@ -155,6 +159,8 @@ help:
 	@echo "make check-unit         unit tests; UNIT='inventory ...': only these"
 	@echo "make check-schema       schemas and decoders agree"
 	@echo "make check-system       system tests (root); PYTEST_ARGS='-k name'"
+	@echo "make check-fuzz         fuzz targets (clang); FUZZ_TARGET='page state'"
+	@echo "                        FUZZ_TIME=600: seconds for each"
 	@echo "make demo               shows vtepd at work (root); KEEP=1: stays up"
 	@echo "make bench              what vtepd costs, beside the floor; BENCH=full:"
 	@echo "                        the large sizes; BENCH_ARGS='--runs 9 list'"

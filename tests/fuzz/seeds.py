@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The inputs that a fuzz target begins with: the good and bad objects, pages
+and events of tests/data, and the files of corpus/TARGET."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+DATA = HERE.parent / "data"
+
+# What the target of the state file takes for its own.
+OWNER = '{"vtepd":{"format":1,"host":"hv1",' \
+        '"inventory":"https://cloud.example/api"},\n'
+
+
+def write(target: str, folder: Path) -> int:
+    """Writes the seeds of a target into a folder; returns how many."""
+    for seed in (*SEEDS.get(target, _none)(), *_files(target)):
+        name = hashlib.sha1(seed).hexdigest()
+        (folder / name).write_bytes(seed)
+    return len(list(folder.iterdir()))
+
+
+def _none() -> Iterator[bytes]:
+    return iter(())
+
+
+def _files(target: str) -> Iterator[bytes]:
+    folder = HERE / "corpus" / target
+    if folder.is_dir():
+        for path in sorted(folder.iterdir()):
+            yield path.read_bytes()
+
+
+def _cases(name: str) -> list[dict]:
+    return json.loads((DATA / f"{name}.json").read_text())["cases"]
+
+
+def _text(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"))
+
+
+def _full(n: int) -> Iterator[dict]:
+    """Objects with n different ones of all that there can be several of."""
+    ips = [f"fd00::{i:x}" if i & 1 else f"10.0.{i >> 8}.{i & 255}"
+           for i in range(1, n + 1)]
+    cidrs = [f"{ip}/128" if ":" in ip else f"{ip}/32" for ip in ips]
+    yield {"kind": "host", "id": "h", "tunnels": [
+        {"type": "vxlan", "ip": ip} for ip in ips]}
+    yield {"kind": "segment", "id": "s", "vni": 7, "subnets": [
+        {"cidr": cidr, "dns": ips[:17]} for cidr in cidrs[:65]]}
+    yield {"kind": "router", "id": "r", "mac": "02:00:00:00:00:01",
+           "segments": [f"s{i}" for i in range(n)],
+           "routes": [{"cidr": cidr, "via": ip}
+                      for cidr, ip in zip(cidrs, ips)]}
+    yield {"kind": "endpoint", "id": "e", "segment": "s", "host": "h",
+           "mac": "02:00:00:00:00:01", "ips": ips,
+           "allowed_pairs": [{"ip": ip} for ip in ips]}
+
+
+def _objects() -> Iterator[bytes]:
+    for case in _cases("objects"):
+        yield _text(case["object"]).encode()
+    for n in (16, 17, 64, 255):
+        for value in _full(n):
+            yield _text(value).encode()
+
+
+def _pages() -> Iterator[bytes]:
+    for case in _cases("pages"):
+        yield _text(case["page"]).encode()
+
+
+def _events() -> Iterator[bytes]:
+    for case in _cases("objects"):
+        yield f'watch\n{{"type":"put","object":{_text(case["object"])}}}'.encode()
+    for case in _cases("watch-lines"):
+        yield f"watch\n{_text(case['line'])}".encode()
+    for case in _cases("events"):
+        form = " ".join(filter(None, (case["form"], case.get("type"))))
+        yield f"{form}\n{_text(case['body'])}".encode()
+
+
+def _state_files() -> Iterator[bytes]:
+    """Files with a good head and any objects, alone and together."""
+    texts = [_text(case["object"]) for case in _cases("objects")]
+    good = [text for text, case in zip(texts, _cases("objects"))
+            if "at" not in case]
+    for items in ([], good, *([text] for text in texts[::5])):
+        body = ",\n".join(items)
+        yield (OWNER + f'"version":"7",\n"items":[\n{body}\n],\n').encode()
+
+
+SEEDS = {
+    "object": _objects,
+    "page": _pages,
+    "event": _events,
+    "state": _state_files,
+}

@@ -10,6 +10,10 @@ fuzz_object := $(unit_event-decode)
 fuzz_page := $(unit_inventory-json)
 fuzz_event := $(unit_event-decode)
 fuzz_state := $(unit_inventory-cache)
+fuzz_webhook := $(unit_event-decode) $(addprefix agent/cloud/, \
+    webhook-answer.o webhook-headers.o webhook-intake.o webhook-replay.o \
+    webhook-routes.o webhook-secrets.o webhook-signature.o media-type.o \
+    watched-file.o) -lmicrohttpd
 
 # How they are built; every fuzz-NAME.c needs its line above.  They and what
 # they are linked with have a folder of their own.  What clang has to say

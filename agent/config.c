@@ -9,6 +9,7 @@
 
 #include "cloud/inventory-url.h"
 #include "cloud/listen-address.h"
+#include "cloud/safe-text.h"
 #include "openvswitch/dynamic-string.h"
 #include "packets.h"
 #include "smap.h"
@@ -149,8 +150,14 @@ parse_bool(const char *text, bool *value)
 static char *
 describe_part(const char *text, const char *part, const char *fault)
 {
-    return (!strcmp(part, text) ? xstrdup(fault)
-            : xasprintf("has \"%s\", which %s", part, fault));
+    if (!strcmp(part, text)) {
+        return xstrdup(fault);
+    }
+
+    char *shown = safe_text(part);
+    char *error = xasprintf("has %s, which %s", shown, fault);
+    free(shown);
+    return error;
 }
 
 static bool
@@ -345,19 +352,34 @@ is_file(enum setting id)
     }
 }
 
+/* Returns "VALUE ERROR", and frees 'error'.  The value is shown as it may stand
+ * in a log, whatever it holds; URLs' are not repeated: they may hold a
+ * password. */
+static char *
+describe_value(enum setting id, const char *value, char *error)
+{
+    if (id == SETTING_INVENTORY) {
+        return error;
+    }
+
+    char *shown = safe_text(value);
+    char *full = xasprintf("%s %s", shown, error);
+    free(shown);
+    free(error);
+    return full;
+}
+
 char *
 config_set_option(struct config *c, enum setting id, const char *value)
 {
     char *error = parse(c, id, value);
 
     if (error) {
-        /* As in describe_refusal(). */
-        char *full = id == SETTING_INVENTORY
-            ? xasprintf("--%s: %s", setting_infos[id].option, error)
-            : xasprintf("--%s: \"%s\" %s", setting_infos[id].option, value,
-                        error);
+        char *described = describe_value(id, value, error);
+        char *full = xasprintf("--%s: %s", setting_infos[id].option,
+                               described);
 
-        free(error);
+        free(described);
         return full;
     }
     free(c->command_line[id]);
@@ -390,9 +412,11 @@ config_check_options(const struct config *c)
     char *error = listen ? check_listen_secret(c, listen) : NULL;
 
     if (error) {
-        char *full = xasprintf("--webhook-listen: \"%s\" %s", listen, error);
+        char *described = describe_value(SETTING_WEBHOOK_LISTEN, listen,
+                                         error);
+        char *full = xasprintf("--webhook-listen: %s", described);
 
-        free(error);
+        free(described);
         return full;
     }
     if (!c->command_line[SETTING_WEBHOOK_CERT]
@@ -458,24 +482,23 @@ use_default(struct config *c, enum setting id)
     c->origin[id] = ORIGIN_DEFAULT;
 }
 
-/* Values of URLs are not repeated: they may hold a password. */
+/* Frees 'error'. */
 static char *
 describe_refusal(const struct config *c, enum setting id,
-                 enum setting_origin origin, const char *text,
-                 const char *error)
+                 enum setting_origin origin, const char *text, char *error)
 {
     const char *from = setting_origin_to_string(id, origin);
+    char *described = describe_value(id, text, error);
+    char *kept = c->text[id] ? safe_text(c->text[id]) : NULL;
+    char *full = xasprintf("%s: %s; %s%s", from, described,
+                           kept ? "keeping " : "there is no value yet",
+                           (!kept ? ""
+                            : id == SETTING_INVENTORY ? "the last good one"
+                            : kept));
 
-    if (id == SETTING_INVENTORY) {
-        return xasprintf("%s: %s; %s", from, error,
-                         c->text[id] ? "keeping the last good one"
-                                     : "there is no value yet");
-    } else if (!c->text[id]) {
-        return xasprintf("%s: \"%.200s\" %s; there is no value yet", from,
-                         text, error);
-    }
-    return xasprintf("%s: \"%.200s\" %s; keeping \"%s\"", from, text, error,
-                     c->text[id]);
+    free(described);
+    free(kept);
+    return full;
 }
 
 static bool
@@ -508,7 +531,6 @@ update_setting(struct config *c, const struct smap *external_ids,
             }
             svec_add_nocopy(errors, describe_refusal(c, id, origin, text,
                                                      error));
-            free(error);
             replace(&c->refused[id], text);
             return fall_back;
         }

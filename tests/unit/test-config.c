@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "cloud/safe-text.h"
 #include "packets.h"
 #include "smap.h"
 #include "svec.h"
@@ -425,7 +426,10 @@ test_values(void **state OVS_UNUSED)
             if (cases[i].id == SETTING_INVENTORY) {
                 assert_null(strstr(error, "secret"));
             } else {
-                assert_non_null(strstr(error, *v));
+                char *shown = safe_text(*v);
+
+                assert_non_null(strstr(error, shown));
+                free(shown);
             }
             free(error);
         }
@@ -459,7 +463,8 @@ test_files_are_found_from_where_vtepd_was_started(void **state)
     assert_value(f, SETTING_DATAPATH_TYPE, "netdev", ORIGIN_COMMAND_LINE);
 }
 
-/* The part at fault is named, and nothing is said twice. */
+/* The part at fault is named, nothing is said twice, and what a value holds
+ * cannot make it look like another line of the log. */
 static void
 test_refusals_name_the_part(void **state)
 {
@@ -478,6 +483,9 @@ test_refusals_name_the_part(void **state)
         { SETTING_ENCAP_IP, "192.0.2.1,::",
           "--encap-ip: \"192.0.2.1,::\" has \"::\", which is not a unicast "
           "address" },
+        { SETTING_TUNNEL_KEY, "x\n2030 \x1b[2J",
+          "--tunnel-key: \"x\\0122030 \\033[2J\" must be \"flow\" or "
+          "\"segment\"" },
     };
     struct fixture *f = *state;
 

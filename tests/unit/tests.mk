@@ -16,7 +16,8 @@ unit_settling := agent/settling.o agent/waits.o $(addprefix agent/core/, \
 unit_vswitchd-control := agent/vswitchd-control.o
 unit_listing := agent/listing.o
 unit_config := agent/config.o agent/core/objects.o \
-    $(addprefix agent/cloud/,inventory-url.o listen-address.o) -lcurl
+    $(addprefix agent/cloud/,inventory-url.o listen-address.o safe-text.o) \
+    -lcurl
 unit_list-schedule := agent/cloud/list-schedule.o
 unit_watch-schedule := agent/cloud/watch-schedule.o
 unit_inventory-url := agent/cloud/inventory-url.o -lcurl

@@ -451,31 +451,68 @@ run_cache(struct agent *agent)
     }
 }
 
+/* Tells what the pass has done since the last call. */
+static void
+did(struct agent *agent, const char *what)
+{
+    pass_watch_part(&agent->pass_watch, what, time_msec());
+}
+
 void
 agent_run(struct agent *agent)
 {
+    pass_watch_begin(&agent->pass_watch, time_msec());
     ovsdb_client_run(agent->ovsdb);
+    did(agent, "what OVSDB says");
     settings_run(agent);
+    did(agent, "the settings");
     run_cache(agent);
+    did(agent, "the state file");
     if (agent->source && !inventory_cache_is_loading(agent->cache)) {
         inventory_source_run(agent->source);
     }
+    did(agent, "what the inventory's source says");
     wiring_run_list(agent);
+    did(agent, "applying a list");
     webhooks_run(agent);
+    did(agent, "webhooks");
     run_hold(agent);
+    did(agent, "held deletions");
     switch_session_run(agent->session);
     run_left_session(agent);
     run_switch_loss(agent);
+    did(agent, "what the switch says");
     run_overlay(agent);
+    did(agent, "working out flows and tunnels");
     settling_run(agent->settling, agent->session, &agent->waits);
     webhooks_answer(agent);
+    did(agent, "answering webhooks");
     ovsdb_client_commit(agent->ovsdb);
+    did(agent, "writing to OVSDB");
     run_address_check(agent);
+    did(agent, "looking at this host's addresses");
+}
+
+/* What main() does between agent_run() and agent_wait() is to run operators'
+ * commands. */
+static void
+end_pass(struct agent *agent)
+{
+    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 5);
+    char *slow;
+
+    did(agent, "operators' commands");
+    slow = pass_watch_end(&agent->pass_watch, time_msec());
+    if (slow) {
+        VLOG_WARN_RL(&rl, "%s; meanwhile nothing else was done", slow);
+        free(slow);
+    }
 }
 
 void
 agent_wait(struct agent *agent)
 {
+    end_pass(agent);
     ovsdb_client_wait(agent->ovsdb);
     settings_wait(agent);
     inventory_cache_wait(agent->cache);

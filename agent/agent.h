@@ -18,6 +18,7 @@
 
 #include "agent/address-watch.h"
 #include "agent/config.h"
+#include "agent/pass-watch.h"
 #include "agent/waits.h"
 #include "core/overlay.h"
 #include "openvswitch/shash.h"
@@ -79,6 +80,7 @@ struct agent {
 
     struct shash served;        /* Contains struct served_ports, by name. */
     long long int started;      /* In ms. */
+    struct pass_watch pass_watch;
     struct address_watch addresses;
     bool address_missing[2];    /* encap-ip not configured on this host. */
 };

@@ -79,6 +79,21 @@ put_summary(struct facts *f, const struct agent *agent)
     free(waiting);
 }
 
+/* Of the main loop: what one pass takes, everybody else waits. */
+static void
+put_passes(struct facts *f, const struct agent *agent)
+{
+    const struct pass_watch *w = &agent->pass_watch;
+
+    if (w->n_slow) {
+        facts_text(f, "slow passes", "%"PRIu64" of %"PRIu64", the longest "
+                   "took %lld ms", w->n_slow, w->n_passes, w->longest);
+    }
+    facts_number(f, NULL, "passes", w->n_passes);
+    facts_number(f, NULL, "slow_passes", w->n_slow);
+    facts_number(f, NULL, "longest_pass_ms", w->longest);
+}
+
 /* Settings. */
 
 static const struct listing_column setting_columns[] = {
@@ -275,6 +290,7 @@ report_status(const struct agent *agent, bool json, struct ds *s)
     };
 
     put_summary(&f, agent);
+    put_passes(&f, agent);
     put_settings(&f, agent);
     report_cloud(agent, &f);
     put_ovsdb(&f, agent);

@@ -15,6 +15,7 @@ unit_settling := agent/settling.o agent/waits.o $(addprefix agent/core/, \
     pipeline.o flow-builder.o)
 unit_vswitchd-control := agent/vswitchd-control.o
 unit_listing := agent/listing.o
+unit_pass-watch := agent/pass-watch.o
 unit_config := agent/config.o agent/core/objects.o \
     $(addprefix agent/cloud/,inventory-url.o listen-address.o safe-text.o) \
     -lcurl

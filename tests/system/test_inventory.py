@@ -164,8 +164,8 @@ def test_pages_that_never_end(scene: Scene) -> None:
     assert a.ping(b.ipv4, count=3).received == 3
 
 
-def test_conditional_requests(scene: Scene) -> None:
-    """R55: what has not changed is not sent again."""
+def test_r55_conditional_requests(scene: Scene) -> None:
+    """What has not changed is not sent again."""
     scene.pair()
     only_hv1(scene)
     scene.settle("hv1")
@@ -178,7 +178,7 @@ def test_conditional_requests(scene: Scene) -> None:
         assert "host=hv1" in request["path"] and "limit=" in request["path"]
 
 
-def test_retry_after(scene: Scene) -> None:
+def test_r55_retry_after(scene: Scene) -> None:
     scene.pair()
     agent = only_hv1(scene)
     scene.cloud.forget_requests()
@@ -306,8 +306,8 @@ def test_file_inventory(scene: Scene) -> None:
     scene.connect(a, b, c)
 
 
-def test_objects_that_refer_to_what_is_not_there(scene: Scene) -> None:
-    """R61: reported by name, and healed when it comes."""
+def test_r61_references_to_what_is_not_there(scene: Scene) -> None:
+    """Reported by name, and healed when it comes."""
     a, b = scene.pair()
     offset = scene.agents["hv1"].log_size()
     scene.remote("lost1", "nowhere", "hv2")

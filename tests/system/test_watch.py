@@ -166,8 +166,8 @@ def test_server_restarted(scene: Scene) -> None:
     ended(scene, restart, "")
 
 
-def test_too_old(scene: Scene) -> None:
-    """R57: 410 leads to one list, and that to a watch."""
+def test_r57_too_old(scene: Scene) -> None:
+    """410 leads to one list, and that to a watch."""
     a, b = scene.pair()
     wait_watching(scene)
     scene.cloud.inject(watch=True, status=410, body="", count=2)

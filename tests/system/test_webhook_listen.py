@@ -244,8 +244,8 @@ def test_loopback_needs_no_secret(scene: Scene) -> None:
         agent.start()
 
 
-def test_ready_only_with_an_inventory(scene: Scene) -> None:
-    """R48.  Before the first whole inventory it is healthy, not ready, and
+def test_r48_ready_only_with_an_inventory(scene: Scene) -> None:
+    """Before the first whole inventory it is healthy, not ready, and
     takes no events, which would be all that it knew."""
     agent = begin(scene)
     a = scene.vm("a", "blue", "hv1")

@@ -164,8 +164,8 @@ def test_next_arp_request_is_answered(scene: Scene) -> None:
     assert answered == ROUNDS
 
 
-def test_vm_moved_by_one_event(scene: Scene) -> None:
-    """R69: b is ready on two hosts, as in a live migration.  After the event
+def test_r69_moved_by_one_event(scene: Scene) -> None:
+    """b is ready on two hosts, as in a live migration.  After the event
     the next frame of its peers goes to the new one, and to it alone."""
     a, b = scene.pair()
     hv3 = scene.hv["hv3"]

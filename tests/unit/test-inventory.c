@@ -374,7 +374,7 @@ test_rule_5_shared(void **state OVS_UNUSED)
 /* R61: what comes late heals those that refer to it, and its going leaves
  * them dangling, not deleted. */
 static void
-test_late_references_healed(void **state OVS_UNUSED)
+test_r61_late_references_healed(void **state OVS_UNUSED)
 {
     struct inventory *inv = inventory_create();
 
@@ -1062,7 +1062,7 @@ test_approve_between_lists(void **state OVS_UNUSED)
 /* R62: time grows with the number of objects, also where they all share one
  * segment and host.  Not a measurement: what is quadratic takes minutes. */
 static void
-test_many_objects(void **state OVS_UNUSED)
+test_r62_many_objects(void **state OVS_UNUSED)
 {
     enum { N = 100000 };
     struct inventory *inv = inventory_create();
@@ -1105,7 +1105,7 @@ main(void)
         cmocka_unit_test(test_rule_4_kinds),
         cmocka_unit_test(test_rule_4_within_an_endpoint),
         cmocka_unit_test(test_rule_5_shared),
-        cmocka_unit_test(test_late_references_healed),
+        cmocka_unit_test(test_r61_late_references_healed),
         cmocka_unit_test(test_self_is_known),
         cmocka_unit_test(test_touched_is_closed),
         cmocka_unit_test(test_same_list_touches_nothing),
@@ -1122,7 +1122,7 @@ main(void)
         cmocka_unit_test(test_guard_hold_for_ever),
         cmocka_unit_test(test_list_that_may_not_delete),
         cmocka_unit_test(test_approve_between_lists),
-        cmocka_unit_test(test_many_objects),
+        cmocka_unit_test(test_r62_many_objects),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -30,7 +30,7 @@ test_starts_at_once(void **state OVS_UNUSED)
 }
 
 static void
-test_rule_1_poll_jitter(void **state OVS_UNUSED)
+test_r55_rule_1_poll_jitter(void **state OVS_UNUSED)
 {
     struct list_schedule s;
 
@@ -294,7 +294,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_starts_at_once),
-        cmocka_unit_test(test_rule_1_poll_jitter),
+        cmocka_unit_test(test_r55_rule_1_poll_jitter),
         cmocka_unit_test(test_rule_2_back_off),
         cmocka_unit_test(test_rule_2_bounded_by_poll),
         cmocka_unit_test(test_rule_3_retry_after),

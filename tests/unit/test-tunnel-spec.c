@@ -75,7 +75,7 @@ test_padding_does_not_count(void **state OVS_UNUSED)
 
 /* R15: names fit into the 15 characters of a network device's name. */
 static void
-test_names(void **state OVS_UNUSED)
+test_r15_names(void **state OVS_UNUSED)
 {
     static const struct {
         enum encap type;
@@ -103,7 +103,7 @@ test_names(void **state OVS_UNUSED)
 
 /* The names stand in databases: they are the same in every version. */
 static void
-test_names_are_stable(void **state OVS_UNUSED)
+test_r15_names_are_stable(void **state OVS_UNUSED)
 {
     struct tunnel_key key = make_key("::ffff:192.0.2.2", ENCAP_VXLAN, 0, 0);
     char name[TUNNEL_NAME_SIZE];
@@ -122,7 +122,7 @@ compare_names(const void *a, const void *b)
 
 /* 65,536 neighbours in one underlay network have different names. */
 static void
-test_names_spread(void **state OVS_UNUSED)
+test_r15_names_spread(void **state OVS_UNUSED)
 {
     enum { N = 65536 };
     char (*names)[TUNNEL_NAME_SIZE] = xcalloc(N, TUNNEL_NAME_SIZE);
@@ -146,9 +146,9 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_member_counts),
         cmocka_unit_test(test_padding_does_not_count),
-        cmocka_unit_test(test_names),
-        cmocka_unit_test(test_names_are_stable),
-        cmocka_unit_test(test_names_spread),
+        cmocka_unit_test(test_r15_names),
+        cmocka_unit_test(test_r15_names_are_stable),
+        cmocka_unit_test(test_r15_names_spread),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

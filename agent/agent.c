@@ -136,7 +136,8 @@ run_left_session(struct agent *agent)
 }
 
 /* Is every encap-ip configured on this host?  Without it Open vSwitch has no
- * way to send, and says nothing (R20). */
+ * way to send, and says nothing (R20).  And how large a packet may leave from
+ * there (R76)? */
 static void
 run_address_check(struct agent *agent)
 {
@@ -162,7 +163,10 @@ run_address_check(struct agent *agent)
                 VLOG_INFO("encap-ip %s is configured on this host now", text);
             }
         }
+        agent->underlay_mtu[i] = (c->has_encap_ip[i] && !missing
+                                  ? local_address_mtu(&c->encap_ip[i]) : 0);
     }
+    overlay_set_underlay_mtu(agent->overlay, agent->underlay_mtu);
 }
 
 /* Held deletions are released once every answer for long enough has said the
@@ -482,6 +486,8 @@ agent_run(struct agent *agent)
     run_left_session(agent);
     run_switch_loss(agent);
     did(agent, "what the switch says");
+    run_address_check(agent);
+    did(agent, "looking at this host's addresses");
     run_overlay(agent);
     did(agent, "working out flows and tunnels");
     settling_run(agent->settling, agent->session, &agent->waits);
@@ -489,8 +495,6 @@ agent_run(struct agent *agent)
     did(agent, "answering webhooks");
     ovsdb_client_commit(agent->ovsdb);
     did(agent, "writing to OVSDB");
-    run_address_check(agent);
-    did(agent, "looking at this host's addresses");
 }
 
 /* What main() does between agent_run() and agent_wait() is to run operators'
@@ -560,6 +564,7 @@ agent_resync(struct agent *agent)
         inventory_source_list_now(agent->source);
     }
     switch_session_resync(agent->session);
+    address_watch_hurry(&agent->addresses);
 }
 
 size_t

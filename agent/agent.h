@@ -83,6 +83,7 @@ struct agent {
     struct pass_watch pass_watch;
     struct address_watch addresses;
     bool address_missing[2];    /* encap-ip not configured on this host. */
+    int underlay_mtu[2];        /* Where it is, in bytes; 0: not known. */
 };
 
 /* A port whose endpoint is served: the number of the bundle that its flows are

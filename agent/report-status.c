@@ -240,6 +240,32 @@ put_missing_addresses(struct facts *f, const struct agent *agent)
     facts_member(f, "missing_encap_ips", array);
 }
 
+/* What leaves this host for its peers, and what of it is a VM's. */
+static void
+put_underlay_mtu(struct facts *f, const struct agent *agent)
+{
+    struct json *array = json_array_create_empty();
+
+    for (int i = 0; i < 2; i++) {
+        int mtu = agent->underlay_mtu[i];
+
+        if (mtu) {
+            struct json *object = json_object_create();
+            char ip[INET6_ADDRSTRLEN];
+
+            local_address_format(&agent->config.encap_ip[i], ip);
+            facts_text(f, "underlay MTU", "%d from %s; VMs may have %d with "
+                       "VXLAN or Geneve, %d with GRE", mtu, ip,
+                       mtu - tunnel_overhead(ENCAP_VXLAN, i),
+                       mtu - tunnel_overhead(ENCAP_GRE, i));
+            json_object_put_string(object, "ip", ip);
+            json_object_put(object, "mtu", json_integer_create(mtu));
+            json_array_add(array, object);
+        }
+    }
+    facts_member(f, "underlay_mtus", array);
+}
+
 static void
 put_here(struct facts *f, const struct agent *agent)
 {
@@ -254,6 +280,7 @@ put_here(struct facts *f, const struct agent *agent)
     facts_number(f, "groups", "groups", counts.n_groups);
     facts_number(f, "tunnels", "tunnels", counts.n_tunnels);
     put_missing_addresses(f, agent);
+    put_underlay_mtu(f, agent);
 }
 
 static void

@@ -78,11 +78,22 @@ allocate_group(struct overlay *ov, const struct link *link)
     return group;
 }
 
+/* Do packets of one size fit through both? */
+static bool
+carry_the_same(const struct tunnel *a, const struct tunnel *b)
+{
+    return (a && b && a->key.type == b->key.type
+            && tunnel_key_is_ipv6(&a->key) == tunnel_key_is_ipv6(&b->key));
+}
+
 static void
 set_wanted_tunnel(struct overlay *ov, struct link *link, struct tunnel *t)
 {
     if (link->tunnel == t) {
         return;
+    }
+    if (!carry_the_same(link->tunnel, t)) {
+        overlay_check_mtus(ov, link);
     }
     if (t) {
         overlay_ref_tunnel(ov, t);

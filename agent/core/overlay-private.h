@@ -37,6 +37,7 @@ struct overlay {
     bool configured;
     struct overlay_settings settings;
     char *host;                 /* settings.host. */
+    int underlay_mtu[2];        /* For IPv4, IPv6, in bytes; 0: not known. */
     long long int now;
 
     struct endpoint_node **waiting; /* Touched, without a record. */
@@ -218,6 +219,10 @@ struct live_segment *overlay_get_live_segment(struct overlay *,
                                               struct segment_node *);
 void overlay_mark_segment_dirty(struct overlay *, struct live_segment *);
 void overlay_touch_endpoints_of(struct overlay *, struct segment_node *);
+
+/* What fits through to the peer of 'link', NULL for all of them, has changed:
+ * reports on the segments anew. */
+void overlay_check_mtus(struct overlay *, const struct link *link);
 
 /* One endpoint more, or less, behind 'link'. */
 void overlay_add_peer(struct overlay *, struct live_segment *, struct link *);

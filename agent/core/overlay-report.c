@@ -183,6 +183,50 @@ report_copies(struct overlay *ov, const struct segment_node *segment)
     }
 }
 
+/* Tells whether packets of the segment's MTU fit through the tunnels that it
+ * uses (R76): those that do not vanish there without a word. */
+static void
+report_mtu(struct overlay *ov, const struct segment_node *segment)
+{
+    int room = segment->object.mtu;
+    bool used[N_ENCAPS][2] = { { false } };
+    const struct segment_peer *peer;
+    enum encap worst = ENCAP_NONE;
+    bool ipv6 = false;
+
+    if (!segment->live || !room) {
+        return;
+    }
+    HMAP_FOR_EACH (peer, node, &segment->live->peers) {
+        const struct tunnel *t = peer->link->tunnel;
+
+        if (t) {
+            used[t->key.type][tunnel_key_is_ipv6(&t->key)] = true;
+        }
+    }
+    for (enum encap type = ENCAP_NONE; type < N_ENCAPS; type++) {
+        for (int i = 0; i < 2; i++) {
+            int mtu = ov->underlay_mtu[i];
+
+            if (used[type][i] && mtu
+                && mtu - tunnel_overhead(type, i) < room) {
+                room = mtu - tunnel_overhead(type, i);
+                worst = type;
+                ipv6 = i;
+            }
+        }
+    }
+    if (worst != ENCAP_NONE) {
+        conflicts_add(&ov->conflicts, "segment \"%s\": larger packets than "
+                      "%d bytes get lost, though its MTU is %d: %s over %s "
+                      "takes %d bytes, and the underlay of this host carries "
+                      "%d; lower the one or raise the other", segment->id,
+                      room, segment->object.mtu, encap_to_string(worst),
+                      ipv6 ? "IPv6" : "IPv4", tunnel_overhead(worst, ipv6),
+                      ov->underlay_mtu[ipv6]);
+    }
+}
+
 static bool
 has_dhcp(const struct segment_object *o)
 {
@@ -218,6 +262,7 @@ overlay_report_segment(struct overlay *ov, const struct segment_node *segment)
                           "served by this version", segment->id);
         }
         report_copies(ov, segment);
+        report_mtu(ov, segment);
         break;
     case SEGMENT_UNKNOWN:
         break;

@@ -107,6 +107,31 @@ overlay_remove_peer(struct overlay *ov, struct live_segment *ls,
     OVS_NOT_REACHED();
 }
 
+static bool
+has_peer(const struct live_segment *ls, const struct link *link)
+{
+    const struct segment_peer *peer;
+
+    HMAP_FOR_EACH_WITH_HASH (peer, node, hash_pointer(link, 0), &ls->peers) {
+        if (peer->link == link) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void
+overlay_check_mtus(struct overlay *ov, const struct link *link)
+{
+    struct live_segment *ls;
+
+    HMAP_FOR_EACH (ls, node, &ov->live_segments) {
+        if (ls->segment->object.mtu && (!link || has_peer(ls, link))) {
+            overlay_mark_segment_dirty(ov, ls);
+        }
+    }
+}
+
 static int
 compare_outs(const void *a_, const void *b_)
 {

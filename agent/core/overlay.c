@@ -70,6 +70,15 @@ overlay_configure(struct overlay *ov, const struct overlay_settings *settings)
     }
 }
 
+void
+overlay_set_underlay_mtu(struct overlay *ov, const int mtu[2])
+{
+    if (memcmp(ov->underlay_mtu, mtu, sizeof ov->underlay_mtu)) {
+        memcpy(ov->underlay_mtu, mtu, sizeof ov->underlay_mtu);
+        overlay_check_mtus(ov, NULL);
+    }
+}
+
 struct attachments *
 overlay_attachments(struct overlay *ov)
 {

@@ -74,6 +74,10 @@ void overlay_destroy(struct overlay *);
 /* Sets or changes the settings (copied). */
 void overlay_configure(struct overlay *, const struct overlay_settings *);
 
+/* The largest packet that the underlay carries from the local address of IPv4
+ * [0] and IPv6 [1], in bytes; 0: not known.  Only for reports. */
+void overlay_set_underlay_mtu(struct overlay *, const int mtu[2]);
+
 /* A change of a port: 'old' NULL: new, 'new' NULL: gone. */
 void overlay_vm_port_changed(struct overlay *, const struct vm_port *old,
                              const struct vm_port *new);

@@ -9,7 +9,21 @@
 #include <string.h>
 
 #include "hash.h"
+#include "packets.h"
 #include "util.h"
+
+int
+tunnel_overhead(enum encap type, bool ipv6)
+{
+    static const int headers[N_ENCAPS] = {
+        [ENCAP_VXLAN] = UDP_HEADER_LEN + 8,
+        [ENCAP_GRE] = 8,
+        [ENCAP_GENEVE] = UDP_HEADER_LEN + 8,
+    };
+
+    return ETH_HEADER_LEN + headers[type] + (ipv6 ? IPV6_HEADER_LEN
+                                             : IP_HEADER_LEN);
+}
 
 /* Returns a hash of 'key', for use within this process only. */
 uint32_t

@@ -36,6 +36,19 @@ struct tunnel_spec {
     bool bfd;
 };
 
+/* Is it over IPv6? */
+static inline bool
+tunnel_key_is_ipv6(const struct tunnel_key *key)
+{
+    return !IN6_IS_ADDR_V4MAPPED(&key->remote_ip);
+}
+
+/* Bytes by which a packet of the underlay is longer than the IP packet of a VM
+ * that it carries, through a tunnel of this type: the VM's Ethernet header, the
+ * encapsulation's (VXLAN: RFC 7348; GRE with a key: RFC 2784, 2890; Geneve
+ * without options: RFC 8926), and the IP header. */
+int tunnel_overhead(enum encap type, bool ipv6);
+
 uint32_t tunnel_key_hash(const struct tunnel_key *, uint32_t basis);
 bool tunnel_key_equals(const struct tunnel_key *, const struct tunnel_key *);
 

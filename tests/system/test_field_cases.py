@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from lab import cloud, frames
 from lab.agent import Agent
-from lab.hypervisor import Hypervisor
+from lab.hypervisor import UNDERLAY_BRIDGE, UPLINK, Hypervisor
 from lab.processes import wait_until
 from lab.vm import RawPort, Vm
 from scene import Scene, broadcast, echo
@@ -355,3 +355,51 @@ def test_r74_arp_scan_does_not_reach_the_agent(scene: Scene) -> None:
     # An echo to show that the connection lives may fall into this time.
     assert n_received(agent) - before <= 2
     assert a.ping(b.ipv4, count=5).received == 5
+
+
+def set_underlay_mtu(hypervisor: Hypervisor, mtu: int) -> None:
+    """Of the interface with the tunnel addresses, and of the wire."""
+    hypervisor.vsctl("set", "interface", UNDERLAY_BRIDGE,
+                     f"mtu_request={mtu}")
+    hypervisor.namespace.ip(f"link set {UPLINK} mtu {mtu}")
+    wait_until(lambda: hypervisor.namespace.ip(f"link show {UNDERLAY_BRIDGE}"),
+               f"the MTU is {mtu}", until=lambda text: f"mtu {mtu} " in text)
+
+
+def fits(source: Vm, target: Vm, size: int) -> bool:
+    """Does an IP packet of this size get through in one piece?"""
+    text = source.run("ping", "-n", "-q", "-c", "5", "-i", "0.01", "-W", "0.3",
+                      "-M", "do", "-s", str(size - 28), target.ipv4,
+                      check=False)
+    return " 0 received" not in text
+
+
+def test_r76_what_fits_through_is_known(scene: Scene) -> None:
+    """The segment promises its VMs 1400 bytes, and the underlay carries too
+    little for that: told by name, with what does fit."""
+    a, b = scene.pair(mtu=1400, encap="vxlan")
+    hv1, agent = scene.hv["hv1"], scene.agents["hv1"]
+
+    def told() -> list[str]:
+        agent.resync()      # Instead of waiting for a minute.
+        return [line for line in agent.command("vtepd/status").splitlines()
+                if "larger packets" in line]
+
+    assert fits(a, b, 1400) and told() == []
+    status = agent.show("status")["here"]
+    assert status["underlay_mtus"] == [{"ip": address, "mtu": 1500}
+                                       for address in hv1.addresses[:2]]
+    offset = agent.log_size()
+    set_underlay_mtu(hv1, 1440)
+    try:
+        line, = wait_until(told, "it is told")
+        assert '"blue": larger packets than 1390 bytes get lost' in line
+        agent.wait_logged("larger packets than 1390 bytes", offset)
+        assert fits(a, b, 1390) and not fits(a, b, 1391)
+        scene.put(cloud.segment("blue", 77, mtu=1390, encap="vxlan"))
+        wait_until(told, "it fits", until=lambda lines: not lines)
+    finally:
+        set_underlay_mtu(hv1, 1500)
+    scene.put(cloud.segment("blue", 77, mtu=1400, encap="vxlan"))
+    scene.pass_lists("hv1")
+    assert fits(a, b, 1400) and told() == []

@@ -69,6 +69,8 @@ parse_segment(struct segment_object *o, char **words, size_t n)
             o->multicast = POLICY_REPLICATE;
         } else if (!strcmp(words[i], "snoop")) {
             o->multicast = POLICY_SNOOP;
+        } else if (!strncmp(words[i], "mtu=", 4)) {
+            o->mtu = atoi(words[i] + 4);
         } else if (!strcmp(words[i], "dhcp")) {
             o->subnets = xcalloc(1, sizeof *o->subnets);
             o->subnets[0].cidr.plen = 120;

@@ -1045,6 +1045,73 @@ test_swap(void **state OVS_UNUSED)
     model_host_destroy(h);
 }
 
+static void
+set_underlay_mtu(struct model_host *h, int ipv4, int ipv6)
+{
+    const int mtu[2] = { ipv4, ipv6 };
+
+    overlay_set_underlay_mtu(h->overlay, mtu);
+    model_run(h);
+}
+
+/* R76: a segment whose packets do not fit through the tunnels that it uses, and
+ * only such a one, is reported. */
+static void
+test_r76_mtu(void **state OVS_UNUSED)
+{
+    const char *list = HV1 HV2 "host hv3 gre=2001:db8::3\n"
+                       "segment blue 77 mtu=1450\n" RED B1 B2;
+    struct model_host *h = make_hv1_b1(list);
+
+    /* Not known. */
+    model_check_conflicts(h, NULL);
+    set_underlay_mtu(h, 1500, 1280);    /* Nothing of it goes over IPv6. */
+    model_check_conflicts(h, NULL);
+    set_underlay_mtu(h, 1499, 0);
+    model_check_conflicts(h, "segment \"blue\": larger packets than 1449 bytes "
+                          "get lost, though its MTU is 1450: vxlan over IPv4 "
+                          "takes 50 bytes, and the underlay of this host "
+                          "carries 1499; ", NULL);
+
+    /* An encapsulation that takes less. */
+    relist(h, "host hv1 gre=192.0.2.1\n" HV2
+           "segment blue 77 mtu=1450\n" RED B1 B2);
+    model_check_conflicts(h, NULL);
+    set_underlay_mtu(h, 1491, 1500);
+    model_check_conflicts(h, "segment \"blue\": larger packets than 1449 bytes "
+                          "get lost, though its MTU is 1450: gre over IPv4 "
+                          "takes 42 bytes", NULL);
+
+    /* The MTU is lowered. */
+    set_underlay_mtu(h, 1500, 1500);
+    model_check_conflicts(h, NULL);
+    relist(h, "host hv1 gre=192.0.2.1 gre=2001:db8::1\n" HV2
+           "host hv3 gre=2001:db8::3\n"
+           "segment blue 77 mtu=1450\n" RED B1 B2);
+    model_check_conflicts(h, NULL);
+
+    /* A peer that needs more: it counts while it is one. */
+    relist(h, "host hv1 gre=192.0.2.1 gre=2001:db8::1\n" HV2
+           "host hv3 gre=2001:db8::3\n"
+           "segment blue 77 mtu=1450\n" RED B1 B2 B3);
+    model_check_conflicts(h, "segment \"blue\": larger packets than 1438 bytes "
+                          "get lost, though its MTU is 1450: gre over IPv6 "
+                          "takes 62 bytes", NULL);
+    relist(h, "host hv1 gre=192.0.2.1 gre=2001:db8::1\n" HV2
+           "host hv3 gre=2001:db8::3\n"
+           "segment blue 77 mtu=1450\n" RED B1 B2);
+    model_check_conflicts(h, NULL);
+
+    /* No VM here, nothing to report. */
+    set_underlay_mtu(h, 1000, 1000);
+    model_check_conflicts(h, "segment \"blue\": larger packets than 958 bytes",
+                          NULL);
+    model_unplug(h, "tap1");
+    model_settle(h);
+    model_check_conflicts(h, "endpoint \"b1\": placed on this host", NULL);
+    model_host_destroy(h);
+}
+
 /* R28: the second with one MAC or address is refused, and comes in when the
  * first goes. */
 static void
@@ -1673,6 +1740,7 @@ main(void)
         cmocka_unit_test(test_unknown_ports),
         cmocka_unit_test(test_swap),
         cmocka_unit_test(test_r28_conflicts_resolve),
+        cmocka_unit_test(test_r76_mtu),
         cmocka_unit_test(test_not_served_is_reported),
         cmocka_unit_test(test_gratuitous_arp_guard),
         cmocka_unit_test(test_pair_of_link_local),

@@ -140,10 +140,22 @@ test_r15_names_spread(void **state OVS_UNUSED)
     free(names);
 }
 
+static void
+test_r76_overhead(void **state OVS_UNUSED)
+{
+    assert_int_equal(tunnel_overhead(ENCAP_VXLAN, false), 50);
+    assert_int_equal(tunnel_overhead(ENCAP_VXLAN, true), 70);
+    assert_int_equal(tunnel_overhead(ENCAP_GENEVE, false), 50);
+    assert_int_equal(tunnel_overhead(ENCAP_GENEVE, true), 70);
+    assert_int_equal(tunnel_overhead(ENCAP_GRE, false), 42);
+    assert_int_equal(tunnel_overhead(ENCAP_GRE, true), 62);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_r76_overhead),
         cmocka_unit_test(test_each_member_counts),
         cmocka_unit_test(test_padding_does_not_count),
         cmocka_unit_test(test_r15_names),

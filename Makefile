@@ -86,16 +86,20 @@ include tests/unit/tests.mk
 include tests/schema/tests.mk
 include tests/fuzz/fuzz.mk
 
-.PHONY: check check-layers check-unit check-schema check-system demo bench
+.PHONY: check check-layers check-field-cases check-unit check-schema \
+        check-system demo bench
 check: packages-lab
 	@$(MAKE) --no-print-directory $(jobs) all unit-tests $(VERDICT)
-	@$(MAKE) --no-print-directory check-layers
+	@$(MAKE) --no-print-directory check-layers check-field-cases
 	@$(MAKE) --no-print-directory check-unit
 	@$(MAKE) --no-print-directory check-schema
 	@$(MAKE) --no-print-directory check-system
 
 check-layers:
 	@tests/check-layers
+
+check-field-cases:
+	@$(PYTHON) -B tests/check-field-cases
 
 check-unit: unit-tests
 	@tests/unit/run $(UNIT_TESTS)
@@ -154,8 +158,9 @@ distclean:
 
 help:
 	@echo "make                    builds build/vtepd"
-	@echo "make check              layers, units, schemas, system tests (root)"
+	@echo "make check              all of the next five (root)"
 	@echo "make check-layers       which file may include what"
+	@echo "make check-field-cases  each case of tests/field-cases.md has a test"
 	@echo "make check-unit         unit tests; UNIT='inventory ...': only these"
 	@echo "make check-schema       schemas and decoders agree"
 	@echo "make check-system       system tests (root); PYTEST_ARGS='-k name'"

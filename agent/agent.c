@@ -332,15 +332,17 @@ mark_installed_ports(struct agent *agent)
 static void
 log_conflict(const char *sentence, bool resolved, void *n_)
 {
+    /* A cloud that cannot make up its mind does not fill the disk. */
+    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(600, 1000);
     size_t *n = n_;
 
     if (++*n > MAX_CONFLICTS_LOGGED) {
         return;
     }
     if (resolved) {
-        VLOG_INFO("no longer: %s", sentence);
+        VLOG_INFO_RL(&rl, "no longer: %s", sentence);
     } else {
-        VLOG_WARN("%s", sentence);
+        VLOG_WARN_RL(&rl, "%s", sentence);
     }
 }
 
@@ -351,7 +353,9 @@ log_conflicts(struct agent *agent)
 
     conflicts_tell(overlay_conflicts(agent->overlay), log_conflict, &n);
     if (n > MAX_CONFLICTS_LOGGED) {
-        VLOG_WARN("... and %"PRIuSIZE" more changes of conflicts; "
+        static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(6, 6);
+
+        VLOG_WARN_RL(&rl, "... and %"PRIuSIZE" more changes of conflicts; "
                   "ovs-appctl -t vtepd vtepd/status shows them all",
                   n - MAX_CONFLICTS_LOGGED);
     }

@@ -221,8 +221,15 @@ event_taken(struct agent *agent, const char *what, enum object_kind kind,
         [EVENT_APPLIED] = "taken in",
         [EVENT_SAME] = "known already",
         [EVENT_STALE] = "older than what is known, ignored",
+        [EVENT_FULL] = "ignored",
     };
+    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 1);
 
+    if (outcome == EVENT_FULL) {
+        VLOG_WARN_RL(&rl, "inventory: %s \"%s\" of an event is not taken in: "
+                     "there are %d objects, which is as many as may be",
+                     object_kind_to_string(kind), id, INVENTORY_MAX_OBJECTS);
+    }
     VLOG_DBG("inventory: %s %s \"%s\" revision %"PRIu64": %s", what,
              object_kind_to_string(kind), id, revision, outcomes[outcome]);
     if (outcome == EVENT_APPLIED && agent->source) {

@@ -176,6 +176,23 @@ inventory_event_prevails(const struct inventory *inv,
 
 /* Events. */
 
+void
+inventory_set_max_objects(struct inventory *inv, size_t max_objects)
+{
+    inv->max_objects = max_objects;
+}
+
+static bool
+is_full(const struct inventory *inv)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < N_OBJECT_KINDS; i++) {
+        n += inv->n_known[i];
+    }
+    return n >= inv->max_objects;
+}
+
 static enum event_outcome
 put_unknown(struct inventory *inv, struct object *object)
 {
@@ -184,6 +201,10 @@ put_unknown(struct inventory *inv, struct object *object)
     if (t && t->revision && object->revision <= t->revision) {
         object_destroy(object);
         return EVENT_STALE;
+    }
+    if (is_full(inv)) {
+        object_destroy(object);
+        return EVENT_FULL;
     }
     inventory_unbury(inv, object->kind, object->id);
     inventory_put_known(inv, object, inventory_event_mark(inv));

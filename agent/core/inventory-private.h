@@ -36,6 +36,7 @@ struct inventory {
     struct hmap routers;        /* Contains struct router_nodes. */
     struct hmap endpoints;      /* Contains struct endpoint_nodes. */
     size_t n_known[N_OBJECT_KINDS];
+    size_t max_objects;         /* Of all kinds; events add no more. */
     uint64_t seqno;             /* See inventory_seqno(). */
     uint64_t routers_seqno;
     struct host_node *self;     /* Held, or NULL. */

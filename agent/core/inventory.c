@@ -18,6 +18,7 @@ inventory_create(void)
 {
     struct inventory *inv = xzalloc(sizeof *inv);
 
+    inv->max_objects = INVENTORY_MAX_OBJECTS;
     hmap_init(&inv->hosts);
     hmap_init(&inv->segments);
     hmap_init(&inv->routers);

@@ -324,7 +324,11 @@ void inventory_list_abort(struct inventory *);
  *   5. The guard is not asked.  What it holds is held no longer once an event
  *      has put or deleted it.
  *
+ * Bounded: where there are INVENTORY_MAX_OBJECTS already no event adds another
+ * (a list has its own limit); beyond MAX_TOMBSTONES the oldest goes.
+ *
  * 'now' is time in ms.  inventory_put() takes ownership of 'object'. */
+#define INVENTORY_MAX_OBJECTS (10 * 1000 * 1000)
 #define TOMBSTONE_MS (10 * 60 * 1000)
 #define MAX_TOMBSTONES 100000
 
@@ -333,7 +337,12 @@ enum event_outcome {
     EVENT_SAME,                 /* It was known already, perhaps with a lower
                                  * revision. */
     EVENT_STALE,                /* Ignored, by rule 1 or 2. */
+    EVENT_FULL,                 /* Ignored: there are too many objects. */
 };
+
+/* For tests: another limit than INVENTORY_MAX_OBJECTS. */
+void inventory_set_max_objects(struct inventory *, size_t);
+
 enum event_outcome inventory_put(struct inventory *, struct object *object,
                                  long long int now);
 enum event_outcome inventory_delete(struct inventory *, enum object_kind,

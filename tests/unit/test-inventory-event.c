@@ -153,6 +153,7 @@ outcome_text(enum event_outcome outcome)
         [EVENT_APPLIED] = "applied",
         [EVENT_SAME] = "same",
         [EVENT_STALE] = "stale",
+        [EVENT_FULL] = "full",
     };
 
     return xstrdup(names[outcome]);
@@ -598,6 +599,29 @@ test_tombstones_outlive_the_program(void **state OVS_UNUSED)
     inventory_destroy(after);
 }
 
+/* What is known may change and go, whatever its number. */
+static void
+test_objects_are_bounded(void **state OVS_UNUSED)
+{
+    struct inventory *inv = inventory_create();
+
+    inventory_set_max_objects(inv, 3);
+    inventory_list_text(inv, "host h\nsegment s 1\n");
+    assert_int_equal(inventory_put(inv, object_from_text(A1), 1),
+                     EVENT_APPLIED);
+    assert_int_equal(inventory_put(inv, object_from_text(B1), 1), EVENT_FULL);
+    assert_int_equal(inventory_put(inv, object_from_text("router r 8"), 1),
+                     EVENT_FULL);
+    assert_int_equal(inventory_put(inv, object_from_text(A2), 1),
+                     EVENT_APPLIED);
+    assert_int_equal(inventory_delete(inv, OBJECT_ENDPOINT, "a", 1, 1),
+                     EVENT_APPLIED);
+    assert_int_equal(inventory_put(inv, object_from_text(B1), 1),
+                     EVENT_APPLIED);
+    inventory_drain(inv, NULL);
+    inventory_destroy(inv);
+}
+
 /* E3: a list leaves what an event has changed since it was asked for. */
 static void
 test_lists_under_way(void **state OVS_UNUSED)
@@ -1000,6 +1024,9 @@ main(void)
         cmocka_unit_test(test_tombstones),
         cmocka_unit_test(test_tombstones_are_bounded),
         cmocka_unit_test(test_tombstones_outlive_the_program),
+}
+
+        cmocka_unit_test(test_objects_are_bounded),
         cmocka_unit_test(test_lists_under_way),
         cmocka_unit_test(test_revisions_of_lists),
         cmocka_unit_test(test_held_deletions),

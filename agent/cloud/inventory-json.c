@@ -12,6 +12,7 @@
 #include "cloud/json-node.h"
 #include "cloud/object-json.h"
 #include "cloud/safe-text.h"
+#include "cloud/value-arena.h"
 #include "openvswitch/dynamic-string.h"
 #include "util.h"
 
@@ -85,6 +86,25 @@ text_unexpected(const struct json_text *text, const char *wanted)
     return error;
 }
 
+/* Reads a value at the start of the 'n' bytes at 's'. */
+static json_t *
+load(const char *s, size_t n, size_t flags, json_error_t *e)
+{
+    static bool initialized;
+    if (!initialized) {
+        json_set_alloc_funcs(value_arena_alloc, value_arena_free);
+        initialized = true;
+    }
+
+    value_arena_begin();
+    json_t *value = json_loadb(s, n, flags, e);
+    value_arena_end();
+    if (!value) {
+        value_arena_release();
+    }
+    return value;
+}
+
 json_t *
 text_read_value(struct json_text *text, char **errorp)
 {
@@ -97,11 +117,11 @@ text_read_value(struct json_text *text, char **errorp)
     json_error_t e;
     size_t n = MIN(text->len - text->pos, VALUE_MAX);
     const char *start = &text->text[text->pos];
-    json_t *value = json_loadb(start, n, LOAD_FLAGS, &e);
+    json_t *value = load(start, n, LOAD_FLAGS, &e);
     if (!value && json_error_code(&e) == json_error_numeric_overflow) {
         /* An integer beyond 64 bits.  As a real number it is refused with the
          * member that has it, not with the whole page. */
-        value = json_loadb(start, n, LOAD_FLAGS | JSON_DECODE_INT_AS_REAL, &e);
+        value = load(start, n, LOAD_FLAGS | JSON_DECODE_INT_AS_REAL, &e);
     }
     if (value) {
         text->pos += e.position;
@@ -133,7 +153,7 @@ text_read_only_value(struct json_text *text, char **errorp)
     text_peek(text);
     if (value && !text_at_end(text)) {
         *errorp = text_unexpected(text, "nothing more");
-        json_decref(value);
+        node_value_free(value);
         return NULL;
     }
     return value;
@@ -142,7 +162,12 @@ text_read_only_value(struct json_text *text, char **errorp)
 void
 node_value_free(json_t *value)
 {
-    json_decref(value);
+    if (value) {
+        if (value_arena_has_spilled()) {
+            json_decref(value);
+        }
+        value_arena_release();
+    }
 }
 
 /* Nodes. */
@@ -472,7 +497,7 @@ inventory_json_decode_object(const char *s, size_t len, char **errorp)
 
     struct inventory_item item;
     node_value_decode(value, &item);
-    json_decref(value);
+    node_value_free(value);
 
     if (item.unknown_kind) {
         struct ds e = DS_EMPTY_INITIALIZER;

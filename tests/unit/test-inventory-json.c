@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include "cloud/inventory-page.h"
+#include "cloud/json-node.h"
 #include "openvswitch/dynamic-string.h"
 #include "packets.h"
 #include "util.h"
@@ -1041,6 +1042,71 @@ test_object_and_more(void **state OVS_UNUSED)
     free(error);
 }
 
+static struct json_t *
+read_value(const char *s)
+{
+    struct json_text text = { .text = s, .len = strlen(s) };
+    char *error = NULL;
+    struct json_t *value = text_read_only_value(&text, &error);
+
+    if (!value) {
+        fail_msg("%s", error);
+    }
+    return value;
+}
+
+/* 'value' is an array of 'n' strings 's'. */
+static void
+assert_strings(struct json_t *value, size_t n, const char *s)
+{
+    struct json_decoder decoder = { .error = NULL };
+    struct json_node array = { .decoder = &decoder, .value = value };
+    size_t found;
+
+    assert_true(node_get_array(&array, n, &found));
+    assert_int_equal(found, n);
+    for (size_t i = 0; i < n; i++) {
+        struct json_node item = node_item(&array, i);
+        const char *string = NULL;
+
+        assert_true(node_get_string(&item, &string));
+        assert_string_equal(string, s);
+    }
+}
+
+/* Values may be read while others live, be freed in any order, and be larger
+ * than the memory that is set aside for them; one that cannot be read leaves
+ * the others alone. */
+static void
+test_values_overlap(void **state OVS_UNUSED)
+{
+    enum { N = 20000 };
+    struct ds many = DS_EMPTY_INITIALIZER;
+    for (int i = 0; i < N; i++) {
+        ds_put_cstr(&many, i ? ",\"many\"" : "[\"many\"");
+    }
+    ds_put_char(&many, ']');
+
+    struct json_text bad = { .text = "[\"bad\",[1,2,", .len = 12 };
+    char *error = NULL;
+    struct json_t *first = read_value("[\"first\"]");
+    struct json_t *large = read_value(ds_cstr(&many));
+    assert_null(text_read_value(&bad, &error));
+    free(error);
+    struct json_t *third = read_value("[\"third\",\"third\"]");
+    assert_strings(first, 1, "first");
+    node_value_free(first);
+    struct json_t *fourth = read_value("[\"fourth\"]");
+    assert_strings(large, N, "many");
+    assert_strings(third, 2, "third");
+    node_value_free(large);
+    assert_strings(fourth, 1, "fourth");
+    assert_strings(third, 2, "third");
+    node_value_free(third);
+    node_value_free(fourth);
+    ds_destroy(&many);
+}
+
 int
 main(void)
 {
@@ -1063,6 +1129,7 @@ main(void)
         cmocka_unit_test(test_bombs),
         cmocka_unit_test(test_largest_object),
         cmocka_unit_test(test_object_and_more),
+        cmocka_unit_test(test_values_overlap),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,12 +23,13 @@ unit_list-schedule := agent/cloud/list-schedule.o
 unit_watch-schedule := agent/cloud/watch-schedule.o
 unit_inventory-url := agent/cloud/inventory-url.o -lcurl
 unit_http-answer := agent/cloud/http-answer.o -lcurl
+unit_value-arena := agent/cloud/value-arena.o
 unit_media-type := agent/cloud/media-type.o
 unit_page-chain := $(addprefix agent/cloud/,page-chain.o http-answer.o \
     media-type.o safe-text.o) -lcurl
 unit_inventory-json := $(addprefix agent/cloud/,inventory-json.o \
-    inventory-page.o object-json.o address-text.o safe-text.o) \
-    agent/core/objects.o -ljansson
+    inventory-page.o object-json.o address-text.o safe-text.o \
+    value-arena.o) agent/core/objects.o -ljansson
 unit_event-decode := $(unit_inventory-json) $(addprefix agent/cloud/, \
     inventory-event.o event-object.o event-body.o)
 unit_inventory-cache := $(unit_inventory-json) $(addprefix agent/cloud/, \

@@ -10,10 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include "agent/agent.h"
 #include "agent/config.h"
 #include "agent/control.h"
+#include "agent/memory-trim.h"
 #include "command-line.h"
 #include "daemon.h"
 #include "dirs.h"
@@ -27,6 +29,7 @@
 #include "socket-util.h"
 #include "stream-ssl.h"
 #include "stream.h"
+#include "timeval.h"
 #include "unixctl.h"
 #include "util.h"
 
@@ -230,11 +233,33 @@ check_control_socket(const char *path)
     free(file);
 }
 
+static void
+run_memory_trim(struct memory_trim *trim)
+{
+    struct timespec cpu;
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
+    if (memory_trim_run(trim, time_msec(), timespec_to_msec(&cpu))) {
+        malloc_trim(0);
+    }
+}
+
+static void
+wait_memory_trim(const struct memory_trim *trim)
+{
+    long long int next = memory_trim_next(trim);
+
+    if (next != LLONG_MAX) {
+        poll_timer_wait_until(next);
+    }
+}
+
 int
 main(int argc, char *argv[])
 {
     struct unixctl_server *unixctl;
     char *unixctl_path = NULL;
+    struct memory_trim trim;
     struct config config;
     struct agent agent;
     bool exiting = false;
@@ -257,6 +282,7 @@ main(int argc, char *argv[])
     }
     unixctl_command_register("exit", "", 0, 0, exit_command, &exiting);
     random_init();
+    memory_trim_init(&trim);
     agent_init(&agent, &config, remote);
     control_register(&agent);
     fatal_signal_add_hook(save_at_signal, NULL, &agent, false);
@@ -267,7 +293,9 @@ main(int argc, char *argv[])
     while (!exiting) {
         agent_run(&agent);
         unixctl_server_run(unixctl);
+        run_memory_trim(&trim);
         agent_wait(&agent);
+        wait_memory_trim(&trim);
         unixctl_server_wait(unixctl);
         if (exiting) {
             poll_immediate_wake();

@@ -36,6 +36,7 @@ installed_flows_clear(struct installed_flows *in)
     HMAP_FOR_EACH_SAFE (f, node, &in->flows) {
         free_flow(in, f);
     }
+    hmap_shrink(&in->flows);
     struct installed_group *g;
     HMAP_FOR_EACH_POP (g, node, &in->groups) {
         free(g);

@@ -31,6 +31,8 @@ MEASURES: list[Measure] = [
     ("events", False, lambda n: events.measure(100, n)),
     ("events", False, lambda n: events.measure(10_000, n)),
     ("events", True, lambda n: events.measure(100_000, n)),
+    ("scale", False, lambda n: events.measure_scale(10_000, n)),
+    ("scale", True, lambda n: events.measure_scale(100_000, n)),
     ("new-peer", False, lambda n: events.measure_new_peer(0, n)),
     ("new-peer", False, lambda n: events.measure_new_peer(500, n)),
     ("burst", False, lambda n: events.measure_burst(10_000, n)),

@@ -42,6 +42,22 @@ def memory(pid: int) -> tuple[float, float]:
             int(fields["VmHWM"].split()[0]) * 1024 / 1e6)
 
 
+def memory_at_rest(pid: int) -> tuple[float, float]:
+    """The same once vtepd has given back what it does not need, which it does
+    a second or two after the work."""
+    settle(pid, quiet=3)
+    return memory(pid)
+
+
+def shared_memory(pid: int) -> float:
+    """What of it are pages of files that other processes have too, in MB: the
+    libraries' code."""
+    fields = dict(line.split(":", 1) for line in
+                  Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+                  if line.endswith("kB"))
+    return int(fields["Shared_Clean"].split()[0]) * 1024 / 1e6
+
+
 def wake_ups(pid: int) -> dict[str, int]:
     """How often each of its threads went to sleep of its own accord so far."""
     return {task.name: int(line.split()[1])

@@ -9,13 +9,15 @@ is an upper bound."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
+from functools import partial
 
-from .daemons import cpu_seconds, memory, settle, wait_for
+from .daemons import cpu_seconds, memory_at_rest, settle, wait_for
 from .figures import Figure
 from .host import Host, status
 from .install import final_flows
@@ -100,7 +102,7 @@ class Kind:
         self.p99 = Figure(f"{name}: p99", size, "ms", aim=p99_aim)
         self.cpu = Figure(f"{name}: CPU of vtepd", size, "ms", aim=cpu_aim)
 
-    def run(self, host: Host, events: Iterator[Callable[[], float]]) -> None:
+    def run(self, host: Host, events: Iterable[Callable[[], float]]) -> None:
         used = cpu_seconds(host.pid)
         times = [event() for event in events]
         settle(host.pid, host.switch_pid)
@@ -123,45 +125,94 @@ def seen(stream: socket.socket, counter: FlowCounter, line: str, change: int
     return time.monotonic() - start
 
 
+class Served:
+    """A vtepd that has everything installed, and what its events come by.  Use
+    with 'with'."""
+
+    def __init__(self, size: int, hosts: int = 200):
+        self.hosts = min(hosts, size)
+        self._shape = Shape(self.hosts, size)
+        self._stack = contextlib.ExitStack()
+
+    def __enter__(self) -> Served:
+        api = self._stack.enter_context(StaticApi(self._shape))
+        self.host = self._stack.enter_context(Host())
+        self._webhooks, self._stream = start_ready(self.host, api,
+                                                   self._shape)
+        self._stack.callback(self._stream.close)
+        self._stack.callback(self._webhooks.close)
+        self._counter = self.host.counter()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def events(self, run: int, n: int) -> list[list[Callable[[], float]]]:
+        """'n' events of each kind on known peers: endpoints are added, moved,
+        deleted by webhooks, and added by watch lines."""
+        numbers = [NEW + run * 1000 + i for i in range(n)]
+        peers, send = self.hosts - 1, self._webhooks.send
+
+        def added(i: int) -> float:
+            return send("endpoint.put", endpoint(i, 1 + i % peers))
+
+        def moved(i: int) -> float:
+            return send("endpoint.put",
+                        endpoint(i, 1 + (i + 1) % peers, revision=2))
+
+        def deleted(i: int) -> float:
+            return send("endpoint.delete", json.dumps(
+                {"kind": "endpoint", "id": endpoint_id(i), "revision": 3}))
+
+        def watched(i: int) -> float:
+            return seen(self._stream, self._counter,
+                        put(endpoint(i, 1 + i % peers, revision=4)), 2)
+
+        return [[partial(event, i) for i in numbers]
+                for event in (added, moved, deleted, watched)]
+
+
+def kinds_of_events(size: str) -> list[Kind]:
+    """In the order of Served.events()."""
+    aims = ("≤ 1.5", "≤ 5", "≤ 0.15")
+    return [*(Kind(f"webhook, endpoint {what}", size, *aims)
+              for what in ("added", "moved", "deleted")),
+            Kind("watch, endpoint added", size, "≤ 1.5", "≤ 5")]
+
+
 def measure(size: int, runs: int, n: int = 100) -> list[Figure]:
     """'n' events of each kind a run, on known peers."""
-    hosts = min(200, size)
-    shape = Shape(hosts, size)
-    text = f"{size:,}"
-    aims = ("≤ 1.5", "≤ 5", "≤ 0.15")
-    added, moved, deleted = (Kind(f"webhook, endpoint {what}", text, *aims)
-                             for what in ("added", "moved", "deleted"))
-    watched = Kind("watch, endpoint added", text, "≤ 1.5", "≤ 5")
-
-    with StaticApi(shape) as api, Host() as host:
-        webhooks, stream = start_ready(host, api, shape)
-        counter = host.counter()
+    kinds, uncounted = kinds_of_events(f"{size:,}"), kinds_of_events("")
+    with Served(size) as served:
         for run in range(runs + 1):
-            numbers = [NEW + run * 1000 + i for i in range(n)]
-            kinds = ((added, moved, deleted, watched) if run else
-                     [Kind("", "", "")] * 4)    # The first is not counted.
-            kinds[0].run(host, (
-                lambda i=i: webhooks.send("endpoint.put",
-                                          endpoint(i, 1 + i % (hosts - 1)))
-                for i in numbers))
-            kinds[1].run(host, (
-                lambda i=i: webhooks.send(
-                    "endpoint.put",
-                    endpoint(i, 1 + (i + 1) % (hosts - 1), revision=2))
-                for i in numbers))
-            kinds[2].run(host, (
-                lambda i=i: webhooks.send("endpoint.delete", json.dumps(
-                    {"kind": "endpoint", "id": endpoint_id(i),
-                     "revision": 3}))
-                for i in numbers))
-            kinds[3].run(host, (
-                lambda i=i: seen(stream, counter,
-                                 put(endpoint(i, 1 + i % (hosts - 1),
-                                              revision=4)), 2)
-                for i in numbers))
-        stream.close()
-    return [figure for kind in (added, moved, deleted, watched)
-            for figure in kind.figures()]
+            for kind, events in zip(kinds if run else uncounted,
+                                    served.events(run, n)):
+                kind.run(served.host, events)
+    return [figure for kind in kinds for figure in kind.figures()]
+
+
+def measure_scale(size: int, runs: int, n: int = 100, small: int = 100
+                  ) -> list[Figure]:
+    """Does an event cost more because there are more endpoints?  A large and a
+    small inventory by turns, so that both see the same machine, and on as many
+    hosts, since ovs-vswitchd looks at every tunnel whenever it wakes up."""
+    text = f"{size:,} against {small:,}"
+    with Served(size, small) as large, Served(small, small) as other:
+        counted = (kinds_of_events(text), kinds_of_events(text))
+        uncounted = (kinds_of_events(""), kinds_of_events(""))
+        for run in range(runs + 1):
+            for i in range(len(counted[0])):
+                for kinds, served in zip(counted if run else uncounted,
+                                         (large, other)):
+                    kinds[i].run(served.host, served.events(run, n)[i])
+    figures = []
+    for kind, base in zip(*counted):
+        for figure, floor in zip(kind.figures(), base.figures()):
+            figure.floor = floor.values
+            figure.floor_name = f"the same with {small:,}"
+            figure.aim = "ratio ≤ 1.3"
+            figures.append(figure)
+    return figures
 
 
 def add_port(host: Host, number: int) -> float:
@@ -283,10 +334,8 @@ def measure_growth(size: int) -> list[Figure]:
             burst(stream, counter, [delete(NEW + i, 2 * turn + 2)
                                     for i in range(n)], -2 * n)
             if turn == 4:
-                settle(host.pid)
-                first = memory(host.pid)[0]
-        settle(host.pid)
-        growth.add(memory(host.pid)[0] - first)
+                first = memory_at_rest(host.pid)[0]
+        growth.add(memory_at_rest(host.pid)[0] - first)
         stream.close()
         webhooks.close()
     return [growth]

@@ -87,7 +87,7 @@ include tests/schema/tests.mk
 include tests/fuzz/fuzz.mk
 
 .PHONY: check check-layers check-field-cases check-unit check-schema \
-        check-system demo bench
+    check-system check-faults demo bench
 check: packages-lab
 	@$(MAKE) --no-print-directory $(jobs) all unit-tests $(VERDICT)
 	@$(MAKE) --no-print-directory check-layers check-field-cases
@@ -128,6 +128,18 @@ $(SDK)/installed: $(SDK_FILES)
 	    "system tests: see above.  Is the network reachable?" >&2; exit 1; }
 	@touch $@
 
+# Probes run between VMs while things fail.
+PROBE := $(BUILD)/tests/faults/probe
+
+check-faults: packages-lab
+	@$(MAKE) --no-print-directory $(jobs) all $(PROBE)
+	@VTEPD=$(abspath $(BUILD)/vtepd) PROBE=$(abspath $(PROBE)) \
+	    PYTHONPATH=tests $(PYTHON) -B -m faults $(FAULTS_ARGS)
+
+$(PROBE): tests/faults/probe.c Makefile
+	@mkdir -p $(@D)
+	$(call say,LINK)$(CC) $(FORTIFY) $(CPPFLAGS) $(cflags) $(ldflags) -o $@ $<
+
 demo: packages-lab
 	@$(MAKE) --no-print-directory $(jobs) all
 	@VTEPD=$(abspath $(BUILD)/vtepd) $(PYTHON) tests/lab/demo.py
@@ -166,6 +178,8 @@ help:
 	@echo "make check-system       system tests (root); PYTEST_ARGS='-k name'"
 	@echo "make check-fuzz         fuzz targets (clang); FUZZ_TARGET='page state'"
 	@echo "                        FUZZ_TIME=600: seconds for each"
+	@echo "make check-faults       probes while things fail (root);"
+	@echo "                        FAULTS_ARGS='-k name', '--list'"
 	@echo "make demo               shows vtepd at work (root); KEEP=1: stays up"
 	@echo "make bench              what vtepd costs, beside the floor; BENCH=full:"
 	@echo "                        the large sizes; BENCH_ARGS='--runs 9 list'"

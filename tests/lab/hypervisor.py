@@ -150,15 +150,19 @@ class Hypervisor:
         self.stop_switch()
         self.stop_database()
 
+    @property
+    def switch_pid(self) -> int:
+        assert self._switch
+        return self._switch.pid
+
     @contextlib.contextmanager
     def switch_suspended(self) -> Iterator[None]:
         """ovs-vswitchd is there, and does nothing."""
-        assert self._switch
-        os.kill(self._switch.pid, signal.SIGSTOP)
+        os.kill(self.switch_pid, signal.SIGSTOP)
         try:
             yield
         finally:
-            os.kill(self._switch.pid, signal.SIGCONT)
+            os.kill(self.switch_pid, signal.SIGCONT)
 
     # Addresses.
 

@@ -33,19 +33,22 @@ def main() -> int:
                         help="say which there are")
     parser.add_argument("--probes", type=int, default=30_000, metavar="N",
                         help="how many are sent at least during each")
+    parser.add_argument("--previous", type=Path, metavar="PROGRAM",
+                        help="another vtepd, to upgrade from")
     parser.add_argument("--table", type=Path, metavar="FILE",
                         help="write the table there too, in Markdown")
     options = parser.parse_args()
     words = options.words.split()
     chosen = [fault for fault in FAULTS
-              if not words or any(word in fault.name for word in words)]
+              if (not words or any(word in fault.name for word in words))
+              and (options.previous or fault.name != "agent-upgraded-from")]
     if options.list:
         for fault in chosen:
             print(f"{fault.name:24}{fault.title} [{fault.bound}]")
         return 0
     if not chosen:
         parser.error(f"no fault's name has {options.words!r}; see --list")
-    verdicts = run_all(chosen, options.probes)
+    verdicts = run_all(chosen, options)
     if options.table:
         options.table.write_text(markdown(verdicts))
     bad = [verdict for verdict in verdicts if not verdict.is_good]
@@ -53,15 +56,16 @@ def main() -> int:
     return 1 if bad else 0
 
 
-def run_all(chosen: list[Fault], n_probes: int) -> list[Verdict]:
+def run_all(chosen: list[Fault], options: argparse.Namespace
+            ) -> list[Verdict]:
     verdicts = []
     with Lab(2, settings={"linger": "5"}) as lab:
-        stage = Stage(lab, PROBE)
+        stage = Stage(lab, PROBE, options.previous)
         with stage.set_up():
             show(HEADINGS)
             state = stage.state()
             for fault in chosen:
-                verdict = run(stage, fault, state, n_probes)
+                verdict = run(stage, fault, state, options.probes)
                 verdicts.append(verdict)
                 show(cells(verdict))
                 for trouble in verdict.troubles:

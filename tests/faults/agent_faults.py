@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import signal
 from collections.abc import Iterator
 
 from lab.agent import Agent
-from lab.processes import CommandError, wait_until
+from lab.hypervisor import INTEGRATION_BRIDGE, Hypervisor
+from lab.processes import wait_until
 
 from .fault import fault
 from .stage import Stage
@@ -109,3 +111,61 @@ def agent_missed_changes(stage: Stage) -> None:
     stage.cloud.put(*spare)
     stage.agent.start()
     stage.wait_listed()
+
+
+# What another release has left behind.
+
+OTHERS_GROUPS = 100_000     # It numbered groups from here.
+
+
+def as_another_release(hv1: Hypervisor) -> str:
+    """A bundle after which the switch works as before, with groups of other
+    numbers, flows of other cookies, and a table more."""
+    def renumber(text: str) -> str:
+        return re.sub(r"(group_id=|group:)(\d+)",
+                      lambda m: f"{m[1]}{int(m[2]) + OTHERS_GROUPS}", text)
+
+    groups, flows = hv1.groups(), hv1.flows()
+    return "\n".join([
+        *(f"group add {renumber(group)}" for group in groups),
+        *("flow add " + re.sub(r"cookie=0x[0-9a-f]+", "cookie=0x99",
+                               renumber(flow)) for flow in flows),
+        "flow add table=200,priority=1,actions=drop",
+        *(f"group delete {group.split(',')[0]}" for group in groups)])
+
+
+@fault("agent-upgraded", "what is in the switch and in the state file is"
+       " another release's", "R41 R54")
+def agent_upgraded(stage: Stage) -> None:
+    hv1, agent = stage.hv1, stage.agent
+    agent.stop()
+    hv1.ofctl("bundle", INTEGRATION_BRIDGE, "-",
+              stdin=as_another_release(hv1))
+    for path in (hv1.folder / "vtepd-state").iterdir():
+        path.write_text(path.read_text().replace('"format":', '"format":9'))
+    agent.start()
+    stage.wait_listed()
+
+
+@fault("agent-upgraded-from", "another vtepd ran before (--previous), twice",
+       "R41 R54")
+def agent_upgraded_from(stage: Stage) -> None:
+    agent = stage.agent
+    previous = Agent(stage.hv1, stage.cloud.url,
+                     {**agent.settings, "webhook-listen": None},
+                     program_file=str(stage.previous))
+    for _ in range(2):
+        agent.stop()
+        n_before = n_lists(stage)
+        previous.start()
+        wait_until(lambda: n_lists(stage), "it has listed",
+                   until=lambda n: n >= n_before + 3)
+        previous.stop()
+        agent.start()
+        stage.wait_listed()
+
+
+def n_lists(stage: Stage) -> int:
+    """How many lists hv1 has been given."""
+    return sum("host=hv1" in request["path"]
+               for request in stage.cloud.requests())

@@ -31,8 +31,10 @@ N_FAR_HOSTS = 10
 class Stage:
     """hv1 is where faults happen."""
 
-    def __init__(self, lab: Lab, program: Path):
+    def __init__(self, lab: Lab, program: Path, previous: Path | None = None):
+        """With the program that sends probes, and another vtepd."""
         self.lab = lab
+        self.previous = previous
         self.scene = Scene(lab)
         self.cloud = lab.cloud
         self.hv1: Hypervisor = lab.hypervisors["hv1"]

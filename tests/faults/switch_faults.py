@@ -7,9 +7,11 @@ from __future__ import annotations
 import signal
 import time
 
+from lab import cloud
 from lab.hypervisor import INTEGRATION_BRIDGE
 from lab.processes import wait_until
 
+from .cutting import ANSWER, between
 from .fault import NO_BOUND, Bound, fault
 from .stage import Acceptance, Stage
 
@@ -116,3 +118,52 @@ def port_number_changes(stage: Stage) -> None:
         wait_until(lambda: stage.hv1.ofport(vm.port), f"it is {number}",
                    until=lambda now: now == number)
         stage.probes.wait_flow()
+
+
+def new_endpoints() -> list[dict]:
+    return [cloud.endpoint(f"new{n}", "blue", "hv2",
+                           f"02:dd:00:00:{n >> 8:02x}:{n & 255:02x}",
+                           [f"10.0.{9 + (n >> 8)}.{n & 255}"])
+            for n in range(300)]
+
+
+def has_flows(stage: Stage, wanted: bool) -> None:
+    """Waits until all new endpoints have flows, or none."""
+    macs = {obj["mac"] for obj in new_endpoints()}
+
+    def n_served() -> int:
+        flows = "\n".join(stage.hv1.flows("table=40"))
+        return sum(mac in flows for mac in macs)
+
+    wait_until(n_served, "the flows of new endpoints",
+               until=lambda n: n == (len(macs) if wanted else 0))
+
+
+def bundle_cut(stage: Stage, where: int) -> None:
+    """Twice: when endpoints come, and when they go."""
+    before = stage.cloud.objects()
+    with between(stage.hv1) as cutter:
+        openflow_hung_up(stage)
+        for n_cut, come in ((1, True), (2, False)):
+            cutter.cut(where)
+            offset = stage.agent.log_size()
+            if come:
+                stage.cloud.put(*new_endpoints())
+            else:
+                stage.cloud.replace(*before)
+            wait_until(lambda: cutter.n_cut, "a bundle was cut",
+                       until=lambda n: n == n_cut)
+            stage.agent.wait_logged("reading flows", offset)
+            has_flows(stage, come)
+    stage.wait_listed()
+
+
+@fault("bundle-cut", "the OpenFlow connection ends in the middle of a bundle")
+def bundle_cut_in_the_middle(stage: Stage) -> None:
+    bundle_cut(stage, 100)
+
+
+@fault("bundle-answer-lost", "it ends after the switch has applied a bundle,"
+       " and before vtepd has heard of it")
+def bundle_answer_lost(stage: Stage) -> None:
+    bundle_cut(stage, ANSWER)

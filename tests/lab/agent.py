@@ -25,11 +25,13 @@ class Agent:
     """Settings are kept in the Open_vSwitch row, so that they can be seen
     with ovs-vsctl and changed while vtepd runs.  A second vtepd on the same
     hypervisor has another 'name' and its settings on the command line.  It
-    listens for webhooks if there is a 'webhook' to post them with."""
+    listens for webhooks if there is a 'webhook' to post them with, and may be
+    another program than the one to be tested."""
 
     def __init__(self, hypervisor: Hypervisor, inventory: str,
                  settings: dict[str, str] | None = None, name: str = "vtepd",
-                 webhook: Webhook | None = None):
+                 webhook: Webhook | None = None,
+                 program_file: str | None = None):
         self.hypervisor = hypervisor
         self.name = name
         self.log_file = hypervisor.folder / f"{name}.log"
@@ -39,6 +41,7 @@ class Agent:
             "encap-type": "vxlan,gre,geneve", "datapath-type": "netdev",
             "poll": "1", **(settings or {})}
         self._webhook = webhook
+        self._program = program_file or program()
         if webhook:
             self.settings = {"webhook-listen": webhook.listen, **self.settings}
         self._daemon: Daemon | None = None
@@ -64,7 +67,7 @@ class Agent:
             self._target = f"{folder}/{self.name}.ctl"
         self._daemon = hypervisor.namespace.daemon(
             f"{self.name} of {hypervisor.name}",
-            [program(), "-vconsole:off",
+            [self._program, "-vconsole:off",
              f"--state-dir={folder}/{self.name}-state", *options,
              f"unix:{folder}/db.sock"],
             folder / f"{self.name}.out", hypervisor.env)

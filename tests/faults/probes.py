@@ -22,7 +22,7 @@ HZ = 1000
 # asks for what is in the flow tables at that moment.
 FRESH = 20
 PORT = 9                    # "Discard".
-QUEUE = 8 << 20             # Bytes; a probe takes below 1,000.
+QUEUE = 64 << 20            # Bytes; a probe takes below 1,000.
 _SO_RCVBUFFORCE = 33
 CONTROL = "control"
 

@@ -55,6 +55,24 @@ def agent_twice(stage: Stage) -> None:
     stage.wait_listed()
 
 
+@fault("agent-twice-unseen", "the same, and neither knows of the other's"
+       " pidfile")
+def agent_twice_unseen(stage: Stage) -> None:
+    second = Agent(stage.hv1, stage.cloud.url,
+                   {"encap-ip": stage.agent.settings["encap-ip"]},
+                   name="again")
+    x0, = (obj for obj in stage.cloud.objects("endpoint")
+           if obj["id"] == "x0")
+    second.start()
+    try:
+        for _ in range(3):
+            stage.cloud.delete("endpoint", "x0")
+            stage.cloud.put(x0)
+            stage.wait_listed()
+    finally:
+        second.stop()
+
+
 @contextlib.contextmanager
 def api_down(stage: Stage) -> Iterator[None]:
     items = stage.cloud.objects()

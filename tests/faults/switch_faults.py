@@ -45,6 +45,14 @@ def ovsdb_killed_alone(stage: Stage) -> None:
     stage.wait_listed()
 
 
+@fault("ovsdb-away", "ovsdb-server ends, and is started seconds later")
+def ovsdb_away(stage: Stage) -> None:
+    stage.hv1.stop_database()
+    stage.probes.wait_sent(15_000)
+    stage.hv1.start_database()
+    stage.wait_listed()
+
+
 @fault("ovsdb-hangs-up", "ovsdb-server drops all connections")
 def ovsdb_hangs_up(stage: Stage) -> None:
     stage.hv1.appctl("ovsdb-server", "ovsdb-server/reconnect")

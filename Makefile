@@ -87,7 +87,7 @@ include tests/schema/tests.mk
 include tests/fuzz/fuzz.mk
 
 .PHONY: check check-layers check-field-cases check-unit check-schema \
-    check-system check-faults demo bench
+    check-system check-faults check-chaos demo bench
 check: packages-lab
 	@$(MAKE) --no-print-directory $(jobs) all unit-tests $(VERDICT)
 	@$(MAKE) --no-print-directory check-layers check-field-cases
@@ -111,6 +111,11 @@ check-system: packages-lab packages-npm
 	@$(MAKE) --no-print-directory $(jobs) all $(SDK)/installed
 	@VTEPD=$(abspath $(BUILD)/vtepd) $(PYTHON) -m pytest tests/system \
 	    $(PYTEST_ARGS)
+
+check-chaos: packages-lab
+	@$(MAKE) --no-print-directory $(jobs) all
+	@VTEPD=$(abspath $(BUILD)/vtepd) $(PYTHON) -B tests/faults/chaos.py \
+	    $(CHAOS_ARGS)
 
 # The SDKs that the system tests send webhooks with, in the versions of the
 # lock file.  They are used in the tests only, and never become part of vtepd.
@@ -180,6 +185,8 @@ help:
 	@echo "                        FUZZ_TIME=600: seconds for each"
 	@echo "make check-faults       probes while things fail (root);"
 	@echo "                        FAULTS_ARGS='-k name', '--list'"
+	@echo "make check-chaos        random faults and changes (root);"
+	@echo "                        CHAOS_ARGS='--seed N --seconds S'"
 	@echo "make demo               shows vtepd at work (root); KEEP=1: stays up"
 	@echo "make bench              what vtepd costs, beside the floor; BENCH=full:"
 	@echo "                        the large sizes; BENCH_ARGS='--runs 9 list'"

@@ -58,10 +58,10 @@ class Cloud:
         self._token_file = token_file
         self._daemon: Daemon | None = None
 
-    def start(self) -> None:
+    def start(self, *options: str) -> None:
         argv = [sys.executable,
                 str(Path(__file__).with_name("cloud_api.py")),
-                "--listen", f"{self.address}:{self.port}"]
+                "--listen", f"{self.address}:{self.port}", *options]
         if self._tls_files:
             argv += ["--cert", str(self._tls_files[0]),
                      "--key", str(self._tls_files[1])]

@@ -423,6 +423,9 @@ def main() -> int:
                         metavar="ADDR:PORT")
     parser.add_argument("--load", type=Path, metavar="FILE",
                         help="a list of objects, or a page with 'items'")
+    parser.add_argument("--first-version", type=int, default=1, metavar="N",
+                        help="what the versions count from: one that lives on"
+                        " gives each once only")
     parser.add_argument("--token-file", type=Path, metavar="FILE",
                         help="lists need the bearer token in FILE")
     parser.add_argument("--cert", metavar="FILE", help="serve TLS (PEM)")
@@ -441,6 +444,7 @@ def main() -> int:
             tls.verify_mode = ssl.CERT_REQUIRED
     token = options.token_file and options.token_file.read_text().strip()
     api = Api((address.strip("[]"), int(port)), token, tls)
+    api.store = Store(options.first_version)
     if options.load:
         objects = json.loads(options.load.read_text())
         api.store.put(objects["items"] if isinstance(objects, dict)

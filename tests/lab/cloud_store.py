@@ -48,9 +48,9 @@ class Watcher:
 class Store:
     """The objects.  Thread-safe; every change makes a new version."""
 
-    def __init__(self) -> None:
+    def __init__(self, first_version: int = 1) -> None:
         self.lock = threading.RLock()
-        self.version = 1
+        self.version = first_version
         self.objects: dict[tuple[str, str], dict] = {}
         self._last_revision: dict[tuple[str, str], int] = {}
         self._snapshots: OrderedDict[int, list[dict]] = OrderedDict()

@@ -214,7 +214,8 @@ class Hypervisor:
 
     def set_external_ids(self, table: str, row: str, **ids: str | None
                          ) -> None:
-        """Sets external_ids; None removes one.  "_" stands for "-"."""
+        """Sets external_ids; None removes one.  "_" stands for "-".  The
+        switch may be away."""
         commands: list[str] = []
         for key, value in ids.items():
             key = key.replace("_", "-")
@@ -222,7 +223,7 @@ class Hypervisor:
             if value is not None:
                 commands += ["--", "set", table, row,
                              f"external_ids:{key}={json.dumps(value)}"]
-        self.vsctl(*commands[1:])
+        self.vsctl("--no-wait", *commands[1:])
 
     def rows(self, table: str, *conditions: str, columns: str = ""
              ) -> list[dict]:

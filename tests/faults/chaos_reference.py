@@ -49,7 +49,8 @@ class SwitchView:
     def state(self) -> Counter[str]:
         """All that vtepd has made, a line a thing."""
         groups = self._groups()
-        return Counter([*self._flows(groups),
+        return Counter([*self.ofctl("get-frags", INTEGRATION_BRIDGE),
+                        *self._flows(groups),
                         *(f"group {content}" for content in groups.values()),
                         *self._rows(groups)])
 

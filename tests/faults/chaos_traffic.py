@@ -101,12 +101,14 @@ class Traffic(threading.Thread):
         return events
 
     def probe(self, sender: int, receiver: int) -> int:
-        """Sends an honest frame, soon; returns its number."""
+        """Sends an honest frame, soon; returns its number.  It is of no
+        protocol that has addresses, which might be somebody else's."""
         with self._lock:
             self._number += 1
-            source, target = self._vms[sender], self._vms[receiver]
-            frame = self._udp(sender, target.mac, source.ipv4, target.ipv4,
-                              HONEST, self._number)
+            frame = frames.ether(
+                self._vms[receiver].mac, self._vms[sender].mac,
+                frames.ETH_TEST,
+                self._mark(sender, HONEST, self._number) + bytes(40))
             self._asked.append((sender, frame))
             return self._number
 

@@ -67,6 +67,7 @@ class World:
         # The hypervisor and the endpoint of each VM's port, None: not
         # plugged in.
         self.place: list[str | None] = []
+        self.first_place: list[str] = []
         self.iface_id: list[str] = []
         self.extra_ids: list[dict[str, str]] = []
         self.api_down = False
@@ -82,10 +83,6 @@ class World:
     # The beginning.
 
     def set_up(self) -> None:
-        for obj in (*self.lab.host_objects(), *SEGMENTS):
-            self._know(obj)
-        for number, name in enumerate(FAR_HOSTS):
-            self._know(cloud.host(name, f"192.0.2.{100 + number}"))
         names = list(self.lab.hypervisors)
         segments = [segment["id"] for segment in SEGMENTS]
         for number in range(N_VMS):
@@ -97,8 +94,9 @@ class World:
             self.place.append(names[(number // 4 + number) % len(names)])
             self.iface_id.append(vm.name)
             self.extra_ids.append({})
-            self._know(cloud.endpoint(vm.name, vm.segment,
-                                      self.place[-1], vm.mac, vm.ips))
+        self.first_place = list(self.place)
+        for obj in self.first_objects():
+            self._know(obj)
         for number in range(12):
             self._know(self.ghost(number, segments[number % len(segments)],
                                   (names + FAR_HOSTS)[number % 5]))
@@ -108,6 +106,14 @@ class World:
             vm.mute()
             self.plug(number)
         self.begin_round(0)
+
+    def first_objects(self) -> list[dict]:
+        """The hosts, the segments, and the VMs where they are."""
+        return [*self.lab.host_objects(), *SEGMENTS,
+                *(cloud.host(name, f"192.0.2.{100 + number}")
+                  for number, name in enumerate(FAR_HOSTS)),
+                *(cloud.endpoint(vm.name, vm.segment, place, vm.mac, vm.ips)
+                  for vm, place in zip(self.vms, self.place) if place)]
 
     @staticmethod
     def ghost(number: int, segment: str, host: str) -> dict:
@@ -148,6 +154,13 @@ class World:
         """Puts an object into the inventory; 'how' and to which vtepds it is
         told besides: see _tell()."""
         self._tell("put", self._know(obj), how, hosts)
+
+    def put_all(self, objects: list[dict]) -> None:
+        """The same for many at once."""
+        known = [self._know(obj) for obj in objects]
+        self.note()
+        if not self.api_down:
+            self.cloud.put(*known)
 
     def change(self, kind: str, name: str, how: str = "api",
                hosts: Iterable[str] = (), **members: object) -> None:

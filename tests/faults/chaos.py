@@ -32,7 +32,7 @@ from chaos_reference import (NotComparable, Reference, SwitchView,  # noqa: E402
                              difference)
 from chaos_steps import Chaos                       # noqa: E402
 from chaos_traffic import Traffic                   # noqa: E402
-from chaos_world import World                       # noqa: E402
+from chaos_world import World, stranger_rows        # noqa: E402
 from lab.agent import Agent                         # noqa: E402
 from lab.lab import FABRIC, Lab                     # noqa: E402
 from lab.netns import Namespace                     # noqa: E402
@@ -118,6 +118,8 @@ class Run:
                          for name, agent in self.lab.agents.items()}
         self.reference_ns = Namespace(f"{self.lab.name}-ref")
         self.reference_ns.create()
+        self.strangers = {name: stranger_rows(hypervisor) for name, hypervisor
+                          in self.lab.hypervisors.items()}
         self.check()
 
     # A round.
@@ -128,7 +130,7 @@ class Run:
         self.traffic.targets = self.world.targets()
         self._clear_history()
         n_steps = random.Random(f"{self.options.seed}/{self.round}"
-                                ).randint(4, 14)
+                                ).randint(4, 24)
         for number in range(self.n_steps + 1, self.n_steps + n_steps + 1):
             if self.options.only and number not in self.options.only:
                 continue
@@ -155,6 +157,7 @@ class Run:
         self.slowest = max(self.slowest, converged)
         n_pairs = self._probe()
         self._check_quiet()
+        self._check_strangers()
         for watcher in self.watchers.values():
             watcher.check()
         self._judge()
@@ -240,6 +243,13 @@ class Run:
                 raise Failure(f"{name} does not come to rest: {before} became"
                               f" {after}")
 
+    def _check_strangers(self) -> None:
+        for name, before in self.strangers.items():
+            now = stranger_rows(self.lab.hypervisors[name])
+            if now != before:
+                raise Failure(f"{name}: what is not vtepd's has changed:"
+                              f" {before} became {now}")
+
     @staticmethod
     def _lists(agent: Agent) -> int:
         inventory = agent.show("status")["inventory"]
@@ -294,12 +304,10 @@ class Run:
             return False
         if world.place[a] == world.place[b]:
             return True
-        hosts = [world.objects.get(("host", world.place[n])) for n in (a, b)]
-        if None in hosts:
-            return False
         encap = world.objects["segment", one["segment"]].get("encap")
-        offers = [{(t["type"], ":" in t["ip"]) for t in host["tunnels"]
-                   if encap in (None, t["type"])} for host in hosts]
+        offers = [{(t["type"], ":" in t["ip"])
+                   for t in world.offers(world.place[n])
+                   if encap in (None, t["type"])} for n in (a, b)]
         return bool(offers[0] & offers[1])
 
     def _judge(self) -> None:

@@ -125,7 +125,7 @@ class Chaos:
 
     def any_host(self) -> str:
         return self.rng.choice([*self.world.lab.hypervisors, *FAR_HOSTS,
-                                "nowhere"])
+                                "zebra", "nowhere"])
 
     def change(self, kind: str, name: str, **members: object) -> str:
         how, hosts = self.telling()
@@ -251,6 +251,35 @@ def segment_goes_or_comes(chaos: Chaos) -> str | None:
     return f"segment {name} comes, {obj}, by {how} {hosts}"
 
 
+@step(1)
+def number_is_taken(chaos: Chaos) -> str | None:
+    """Of two segments with one number, the lower id is served."""
+    world = chaos.world
+    name = chaos.pick([name for name in world.ids("segment")
+                       if name != "brown"])
+    if name is None:
+        return None
+    other = world.objects["segment", name]
+    obj = cloud.segment("brown", other["vni"], broadcast="replicate")
+    if "encap" in other:
+        obj["encap"] = other["encap"]
+    how, hosts = chaos.telling()
+    world.put(obj, how, hosts)
+    return f"segment brown has the number of {name}, by {how} {hosts}"
+
+
+@step(1)
+def address_is_taken(chaos: Chaos) -> str | None:
+    """Of two hosts with one address, the lower id has it: far1, or a name
+    that comes after all others'."""
+    rng, hypervisors = chaos.rng, chaos.world.lab.hypervisors
+    name = rng.choice(["far1", "zebra"])
+    whose = rng.choice([*hypervisors.values()])
+    how, hosts = chaos.telling()
+    chaos.world.put(cloud.host(name, whose.addresses), how, hosts)
+    return f"host {name} has the addresses of {whose.name}, by {how} {hosts}"
+
+
 @step(4)
 def change_host(chaos: Chaos) -> str | None:
     rng, world = chaos.rng, chaos.world
@@ -273,7 +302,7 @@ def change_host(chaos: Chaos) -> str | None:
 @step(2)
 def host_goes_or_comes(chaos: Chaos) -> str:
     world = chaos.world
-    names = [*world.lab.hypervisors, *FAR_HOSTS]
+    names = [*world.lab.hypervisors, *FAR_HOSTS, "zebra"]
     name = chaos.rng.choice(names)
     how, hosts = chaos.telling()
     if ("host", name) in world.objects:

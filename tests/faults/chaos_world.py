@@ -33,6 +33,7 @@ SEGMENTS = [
                   unknown_unicast="replicate", multicast="replicate"),
     cloud.segment("violet", 80, encap="geneve", broadcast="replicate"),
 ]
+STRANGER = "br-other"
 BFD_MAC = "00:23:20:00:00:01"
 FAR_HOSTS = ["far1", "far2"]
 N_VMS = 9
@@ -101,6 +102,8 @@ class World:
             self._know(self.ghost(number, segments[number % len(segments)],
                                   (names + FAR_HOSTS)[number % 5]))
         self.cloud.replace(*self.objects.values())
+        for hypervisor in self.lab.hypervisors.values():
+            add_stranger(hypervisor)
         for number, vm in enumerate(self.vms):
             vm.link(self.hypervisor_of(number))
             vm.mute()
@@ -286,6 +289,16 @@ class World:
         self.round = number
         self.note()
 
+    def offers(self, name: str) -> list[dict]:
+        """A known host's tunnels, those left out whose address belongs to a
+        host with a lower id."""
+        taken = {tunnel["ip"] for (kind, other), obj in self.objects.items()
+                 if kind == "host" and other < name
+                 for tunnel in obj["tunnels"]}
+        obj = self.objects.get(("host", name))
+        return [tunnel for tunnel in (obj["tunnels"] if obj else [])
+                if tunnel["ip"] not in taken]
+
     def targets(self) -> Targets:
         endpoints = [obj for (kind, _), obj in sorted(self.objects.items())
                      if kind == "endpoint"]
@@ -349,6 +362,29 @@ class World:
         return wrong
 
 
+# What is not vtepd's.
+
+def add_stranger(hypervisor: Hypervisor) -> None:
+    """A bridge of somebody else, with a tunnel that looks like vtepd's."""
+    hypervisor.vsctl(
+        "add-br", STRANGER, "--", "set", "bridge", STRANGER,
+        "datapath_type=netdev", "--", "add-port", STRANGER, "vx-0123456789",
+        "--", "set", "interface", "vx-0123456789", "type=vxlan",
+        "options:remote_ip=192.0.2.250", "options:key=5",
+        "external_ids:vtepd-owner=somebody", "external_ids:vtepd-peer=hv1")
+
+
+def stranger_rows(hypervisor: Hypervisor) -> list[str]:
+    """All that is to be seen of it."""
+    rows = [*hypervisor.rows("Bridge", f"name={STRANGER}",
+                             columns="_uuid,ports,flow_tables,external_ids"),
+            *hypervisor.rows("Interface", "name=vx-0123456789",
+                             columns="_uuid,type,options,external_ids,bfd"),
+            *hypervisor.rows("Port", "name=vx-0123456789",
+                             columns="_uuid,interfaces,external_ids")]
+    return [json.dumps(row, sort_keys=True) for row in rows]
+
+
 def _macs(endpoint: dict) -> list[str]:
     return [endpoint["mac"], *(pair["mac"] for pair in
                                endpoint.get("allowed_pairs", [])
@@ -366,15 +402,24 @@ def _floods(span: Possible, dst: str) -> set[str]:
     return span.floods["unknown_unicast"]
 
 
+def _shared(span: Possible, these: set[str], those: set[str]) -> set[str]:
+    """The segments of both, and those whose VNIs could meet: while one host
+    has heard of it and another has not, each takes one of the two for it."""
+    return {name for a in these for b in those if a == b or any(
+        vni == other_vni and (encap == other or None in (encap, other))
+        for encap, vni in span.keys[a] for other, other_vni in span.keys[b])
+        for name in (a, b)}
+
+
 def _judge_heard(event: Heard, span: Possible) -> str:
     mine = span.segments[event.receiver]
     if event.told:
         homes = {segment for segment, _ in span.homes[event.told]}
-        if not homes & mine:
+        if not _shared(span, homes, mine):
             return "a VM was told the MAC of another segment"
     if event.sender < 0:
         return ""
-    shared = span.segments[event.sender] & mine
+    shared = _shared(span, span.segments[event.sender], mine)
     if not shared:
         return "A FRAME CROSSED SEGMENTS"
     if event.forged and event.sender not in span.insecure:

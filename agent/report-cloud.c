@@ -34,8 +34,12 @@ put_watch(struct facts *f, const struct inventory_source_status *is)
         facts_text(f, "watch", "open, version %s, last heard from %s ago",
                    is->watch_version ? is->watch_version : "-", heard);
     } else if (is->watch != WATCH_NONE) {
-        facts_text(f, "watch", "%s%s%s", state, is->watch_error ? ": " : "",
-                   is->watch_error ? is->watch_error : "");
+        facts_text(f, "watch", "%s%s%s%s%s%s", state,
+                   is->watch_error ? ": " : "",
+                   is->watch_error ? is->watch_error : "",
+                   is->watch_heard ? ", last heard from " : "",
+                   is->watch_heard ? heard : "",
+                   is->watch_heard ? " ago" : "");
     }
     facts_string(f, NULL, "watch", state);
     facts_string(f, NULL, "watch_version", is->watch_version);
@@ -66,6 +70,8 @@ put_source(struct facts *f, const struct inventory_source *source)
     facts_string(f, NULL, "error", is.error);
     facts_duration(f, is.failing_since ? "failing for" : NULL,
                    "failing_for_seconds", facts_ago(f, is.failing_since), "");
+    facts_duration(f, is.asked ? "waiting for a list for" : NULL,
+                   "list_under_way_for_seconds", facts_ago(f, is.asked), "");
     facts_duration(f, "next list in", "next_list_in_seconds",
                    is.next_try ? MAX(is.next_try - f->now, 0) : -1, "");
     facts_text(f, "lists", "%u whole, %u not modified, %u failed", is.n_lists,
@@ -107,9 +113,13 @@ put_state_file(struct facts *f, const struct agent *agent)
     struct inventory_cache_status cs;
 
     inventory_cache_get_status(agent->cache, &cs);
+    long long int failing = facts_ago(f, cs.failing_since);
     char *age = facts_format_duration(cs.age);
     if (cs.error) {
-        facts_text(f, "state file", "trouble: %s", cs.error);
+        char *duration = facts_format_duration(failing);
+
+        facts_text(f, "state file", "trouble for %s: %s", duration, cs.error);
+        free(duration);
     } else {
         facts_text(f, "state file", "%s%s%s%s", cs.path ? cs.path : "-",
                    cs.age < 0 ? "" : ", written ", cs.age < 0 ? "" : age,
@@ -122,6 +132,7 @@ put_state_file(struct facts *f, const struct agent *agent)
     facts_string(f, NULL, "state_file", cs.path);
     facts_duration(f, NULL, "state_file_age_seconds", cs.age, "");
     facts_string(f, NULL, "state_file_error", cs.error);
+    facts_duration(f, NULL, "state_file_failing_for_seconds", failing, "");
     facts_flag(f, "state_file_saved", cs.saved);
     facts_flag(f, "from_state_file", cs.in_use);
     free(age);

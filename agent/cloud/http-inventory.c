@@ -154,6 +154,9 @@ begin_list(struct http_inventory *inventory, bool again)
 {
     page_chain_begin(&inventory->chain, again);
     list_schedule_begun(&inventory->schedule, time_msec());
+    if (!again) {
+        inventory->up.status.asked = time_msec();
+    }
     source_list_begin(&inventory->up);
     ask(inventory);
 }
@@ -174,6 +177,7 @@ end_try(struct http_inventory *inventory, long long int now)
     struct list_schedule *schedule = &inventory->schedule;
 
     inventory->state = WAITING;
+    inventory->up.status.asked = 0;
     if (inventory->list_again || inventory->list_again_soon
         || inventory->changed) {
         page_chain_forget(&inventory->chain);

@@ -46,6 +46,7 @@ struct inventory_cache {
     char *saved_etag;           /* Of its list, NULL: it is not exactly one. */
     bool in_use;
     char *error;                /* What was reported last, or NULL. */
+    long long int failing_since;    /* In ms. */
 
     /* What it should hold. */
     char *version;              /* Of the last whole list, or NULL. */
@@ -128,15 +129,18 @@ inventory_cache_configure(struct inventory_cache *cache, const char *dir,
 }
 
 /* Reports 'error', the rest of a sentence that begins with the file's name,
- * unless that is what was reported last. */
+ * unless that is what was reported last.  'consequence' is what follows from
+ * it and what is done or to be done. */
 static void
 report(struct inventory_cache *cache, const char *error,
        const char *consequence)
 {
-    char *sentence = xasprintf("state file %s %s", cache->path, error);
+    char *sentence = xasprintf("state file %s %s; %s", cache->path, error,
+                               consequence);
 
     if (!cache->error || strcmp(cache->error, sentence)) {
-        VLOG_WARN("%s; %s", sentence, consequence);
+        VLOG_WARN("%s", sentence);
+        cache->failing_since = time_msec();
     }
     free(cache->error);
     cache->error = sentence;
@@ -147,7 +151,8 @@ report(struct inventory_cache *cache, const char *error,
 static void
 load_failed(struct inventory_cache *cache, const char *error)
 {
-    report(cache, error, "starting without the last known inventory");
+    report(cache, error, "starting without the last known inventory, the next "
+           "whole list replaces the file");
     cache->written = -1;
 }
 
@@ -183,7 +188,8 @@ loaded(struct inventory_cache *cache)
         char *error = xasprintf("has %u objects that are refused, the first "
                                 "because: %s", n_refused, refusal);
 
-        report(cache, error, "starting without them");
+        report(cache, error, "starting without them, the next whole list "
+               "replaces the file");
         free(error);
     }
     /* Events may change it before the API answers; but what is refused here is
@@ -318,7 +324,8 @@ run_writer(struct inventory_cache *cache, bool block)
 
     case STATE_WRITER_ERROR:
         report(cache, state_writer_error(cache->writer),
-               "the inventory is not kept for the next start");
+               "the inventory is not kept for the next start until it can be, "
+               "which is tried every minute (--state-dir names the folder)");
         cache->next_write = time_msec() + FAILURE_PAUSE;
         break;
     }
@@ -375,5 +382,6 @@ inventory_cache_get_status(const struct inventory_cache *cache,
         .age = (cache->written < 0 ? -1
                 : MAX(time_wall_msec() - cache->written, 0)),
         .error = cache->error,
+        .failing_since = cache->error ? cache->failing_since : 0,
     };
 }

@@ -76,7 +76,9 @@ struct inventory_cache_status {
     bool in_use;                /* See inventory_cache_is_in_use(). */
     bool saved;                 /* Does the file hold what is known now? */
     long long int age;          /* Of the file in ms, -1: not known. */
-    const char *error;          /* What is wrong with it, or NULL. */
+    const char *error;          /* What is wrong with it and what follows from
+                                 * that, or NULL. */
+    long long int failing_since;    /* As of time_msec(), if 'error'. */
 };
 void inventory_cache_get_status(const struct inventory_cache *,
                                 struct inventory_cache_status *);

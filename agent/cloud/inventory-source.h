@@ -89,6 +89,7 @@ struct inventory_source_status {
     long long int last_success; /* Last whole list or "not modified". */
     long long int failing_since;    /* 0: not failing. */
     long long int next_try;     /* When the next list is asked for. */
+    long long int asked;        /* When the list under way was, 0: none is. */
     unsigned int n_lists;       /* Whole lists. */
     unsigned int n_not_modified;    /* 304, or an unchanged file. */
     unsigned int n_failures;

@@ -11,8 +11,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import pytest
+
 from lab.agent import Agent
-from lab.processes import wait_until
+from lab.processes import run, wait_until
 from scene import Scene
 
 HYPERVISORS = 2
@@ -84,6 +86,8 @@ def test_r50_api_down_at_boot(scene: Scene) -> None:
             agents[0].wait_logged("the last known inventory, from", offset)
             status = inventory(agents[0])
             assert status["from_state_file"] and not status["whole"]
+            assert "Failed to connect" in status["error"]
+            assert status["failing_for_seconds"] >= 0
             assert 0 <= status["state_file_age_seconds"] < 60
             text = agents[0].command("vtepd/status")
             assert "the last known inventory, from the state file" in text
@@ -201,6 +205,8 @@ def test_file_can_be_read(scene: Scene) -> None:
     assert [p.name for p in path.parent.iterdir()] == ["inventory-hv1.json"]
     text = path.read_text()
     page = json.loads(text)
+    items = run(["jq", "--compact-output", ".items[]", str(path)])
+    assert [json.loads(line) for line in items.splitlines()] == page["items"]
     assert page["vtepd"] == {"format": 1, "host": "hv1",
                              "inventory": scene.cloud.url}
     lines = text.splitlines(keepends=True)
@@ -220,6 +226,10 @@ def test_file_can_be_read(scene: Scene) -> None:
                and status["whole"])
     scene.wait_state("hv1", before)
     copy.unlink()
+
+
+def objects(text: bytes) -> list[str]:
+    return sorted(json.dumps(item) for item in json.loads(text)["items"])
 
 
 def trouble(agent: Agent, offset: int) -> list[str]:
@@ -261,11 +271,57 @@ def test_bad_files(scene: Scene) -> None:
             agent.stop()
             line, = trouble(agent, offset)
             assert words in line and str(path) in line, line
+            assert "the next whole list replaces the file" in line
             assert len(line) < 500
-            assert path.stat().st_size == len(good)
+            assert objects(path.read_bytes()) == objects(good)
         assert finish().lost == 0
     agent.start()
     wait_api(agent)
+
+
+def in_mounts_of(agent: Agent, *argv: str) -> None:
+    """Runs a command among vtepd's own mounts, which end with it."""
+    run(["nsenter", f"--target={agent.pid}", "--mount", *argv])
+
+
+@pytest.mark.parametrize(["trouble_first", "words"], [
+    ("head -c 4096 /dev/zero > fill", "No space left on device"),
+    ("mount -o remount,ro .", "Read-only file system")])
+def test_disk(scene: Scene, trouble_first: str, words: str) -> None:
+    """Full or read-only: it is told, once, and everything goes on."""
+    a, b = scene.pair()
+    agent = scene.agents["hv1"]
+    wait_saved(agent)
+    path = state_file(agent)
+    in_mounts_of(agent, "mount", "-t", "tmpfs", "-o", "size=4k,mode=0700",
+                 "none", str(path.parent))
+    in_mounts_of(agent, "sh", "-c", f"cd {path.parent} && {trouble_first}")
+    offset = agent.log_size()
+    with a.pinging(b.ipv4) as finish:
+        scene.put({**b.endpoint(), "hostname": "b", "revision": 1})
+        line = agent.wait_logged("|WARN|state file", offset)
+        assert f"{path} cannot be written ({words}); the inventory is not" \
+            in line
+        assert "tried every minute" in line and "--state-dir" in line
+        scene.pass_lists("hv1")
+        status = inventory(agent)
+        assert f"({words})" in status["state_file_error"]
+        assert status["state_file_failing_for_seconds"] >= 0
+        assert not status["state_file_saved"]
+        text = agent.command("vtepd/status")
+        assert "trouble for" in text and f"({words})" in text
+        assert trouble(agent, offset) == [line]
+
+        # There is room again: at the latest its end writes the file.
+        in_mounts_of(agent, "sh", "-c", f"cd {path.parent} && mount -o"
+                     " remount,rw,size=1m .")
+        agent.stop()
+        assert f"state file {path} is written and whole now" in \
+            agent.log_since(offset)
+        agent.start()
+        wait_api(agent)
+        assert inventory(agent)["state_file_error"] is None
+        assert finish().lost == 0
 
 
 def test_nowhere_to_write(scene: Scene) -> None:
@@ -280,6 +336,6 @@ def test_nowhere_to_write(scene: Scene) -> None:
     scene.put({**b.endpoint(), "hostname": "b", "revision": 1})
     scene.pass_lists("hv1")
     assert trouble(agent, offset) == [line]
-    assert "trouble: state file" in agent.command("vtepd/status")
+    assert "trouble for" in agent.command("vtepd/status")
     assert a.ping(b.ipv4, count=5).received == 5
     agent.restart()

@@ -5,6 +5,7 @@ taken together."""
 
 from __future__ import annotations
 
+import json
 import random
 import signal
 import threading
@@ -14,7 +15,8 @@ import pytest
 from lab import cloud
 from lab.agent import Agent
 from lab.processes import wait_until
-from lab.webhook import BATCH, batch, cloudevent
+from lab.webhook import (BATCH, JSON, PATH, batch, cloudevent, preference,
+                         signed, standard)
 from scene import Scene
 from telling import delete, known, newer, put, tell
 
@@ -329,3 +331,31 @@ def test_late_event_does_not_revive(scene: Scene) -> None:
     hook.delete({"kind": "endpoint", "id": "e3", "revision": 3})
     hook.put(endpoint("e3", revision=2))
     assert "e3" not in known(agent)
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_captured_webhook_does_not_revive(scene: Scene, how: signal.Signals
+                                          ) -> None:
+    """A restart forgets which webhook-ids there were, but not what was
+    deleted."""
+    name = f"e{how.value}"
+    scene.pair()
+    scene.pass_lists("hv1", 1)      # No list that lacks it is to come.
+    agent = scene.agents["hv1"]
+    hook = agent.webhook
+    body = json.dumps(standard("put", endpoint(name, revision=5))).encode()
+    captured = {"Content-Type": JSON, "Prefer": preference(5),
+                **signed(hook.secrets[0], body)}
+    assert hook.request("POST", PATH, body, captured).status == 204
+    assert name in known(agent)
+    assert hook.delete({"kind": "endpoint", "id": name,
+                        "revision": 6}).status == 204
+    wait_until(lambda: agent.show("status")["inventory"]["state_file_saved"],
+               "the state file is up to date", 40)
+    agent.stop(how)
+    agent.start()
+    wait_until(lambda: agent.show("status")["inventory"], "it has listed",
+               until=lambda status: status["whole"])
+    assert hook.request("POST", PATH, body, captured).status == 204
+    assert name not in known(agent)
+    assert agent.show("status")["webhooks"]["repeated"] == 0

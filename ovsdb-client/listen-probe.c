@@ -21,10 +21,15 @@ enum {
     FAST_PERIOD = 60000,        /* ...this long after the connection broke. */
     SLOW_INTERVAL = 1000,       /* Between tries, after that. */
     CONNECT_TIME = 1000,        /* For the IDL, once somebody listens. */
+
+    REMOTE_INTERVAL = 200,      /* Before the first try of a remote server,
+                                 * and twice as long before each other... */
+    REMOTE_TRIES = 3,           /* ...of so many; then it is the IDL's. */
 };
 
 struct listen_probe {
-    char *path;
+    char *path;                 /* NULL: not a socket on this host. */
+    int n_tries;                /* Of a remote server, since 'lost'. */
     long long int lost;         /* Connection lost when, LLONG_MAX: it is not,
                                  * in ms. */
     long long int next;         /* Next try, ms. */
@@ -33,12 +38,12 @@ struct listen_probe {
 struct listen_probe *
 listen_probe_create(const char *remote)
 {
-    if (strncmp(remote, "unix:", 5) || strchr(remote, ',')) {
+    if (strchr(remote, ',')) {
         return NULL;
     }
 
-    struct listen_probe *probe = xmalloc(sizeof *probe);
-    probe->path = xstrdup(remote + 5);
+    struct listen_probe *probe = xzalloc(sizeof *probe);
+    probe->path = !strncmp(remote, "unix:", 5) ? xstrdup(remote + 5) : NULL;
     probe->lost = LLONG_MAX;
     probe->next = LLONG_MAX;
     return probe;
@@ -77,10 +82,17 @@ listen_probe_run(struct listen_probe *probe, bool connected,
     } else if (probe->lost == LLONG_MAX) {
         /* The IDL's own first attempt has a moment to succeed. */
         probe->lost = now;
-        probe->next = now + FAST_INTERVAL;
+        probe->n_tries = 0;
+        probe->next = now + (probe->path ? FAST_INTERVAL : REMOTE_INTERVAL);
         return false;
     } else if (now < probe->next) {
         return false;
+    } else if (!probe->path) {
+        probe->n_tries++;
+        probe->next = (probe->n_tries < REMOTE_TRIES
+                       ? now + (REMOTE_INTERVAL << probe->n_tries)
+                       : LLONG_MAX);
+        return true;
     }
 
     bool found = somebody_listens(probe->path);

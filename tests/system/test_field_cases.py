@@ -76,13 +76,16 @@ def test_r40_stale_control_socket_of_a_fixed_name(scene: Scene) -> None:
         hv1.vsctl("--if-exists", "del-br", "br-two")
 
 
-def leave_something(hypervisor: Hypervisor) -> None:
-    """As if a vtepd had put it there and then been killed: a flow, a group, a
-    tunnel."""
+# As if a vtepd had put it there and then been killed.
+
+def leave_flow_and_group(hypervisor: Hypervisor) -> None:
     hypervisor.ofctl("add-flow", "br-int", "cookie=0x7674657000000001,"
                      "table=40,priority=7,actions=drop")
     hypervisor.ofctl("add-group", "br-int", "group_id=4242,type=indirect,"
                      "bucket=actions=drop")
+
+
+def leave_tunnel(hypervisor: Hypervisor) -> None:
     port, ids = "vx-0000000042", "external_ids:vtepd-"
     hypervisor.vsctl(
         "add-port", "br-int", port, "--", "set", "port", port,
@@ -115,7 +118,8 @@ def test_r42_nothing_is_swept_before_all_is_known(scene: Scene) -> None:
     before = scene.settle("hv1")
     agent.stop()
     shutil.rmtree(hv1.folder / "vtepd-state")
-    leave_something(hv1)
+    leave_flow_and_group(hv1)
+    leave_tunnel(hv1)
     left = scene.state("hv1")
     assert left != before
     with half_a_list(scene), a.pinging(b.ipv4) as finish:
@@ -132,6 +136,42 @@ def test_r42_nothing_is_swept_before_all_is_known(scene: Scene) -> None:
         assert finish().lost == 0
     agent.restart()         # It would wait for the second half for long.
     scene.wait_state("hv1", before)
+
+
+def test_r41_only_the_difference_is_sent(scene: Scene) -> None:
+    """At a start nothing is flushed: with nothing to do nothing is sent, else
+    what differs, in one bundle.  Tunnel ports are adopted as they are."""
+    a, b = scene.pair()
+    hv1, agent = scene.hv["hv1"], scene.agents["hv1"]
+    before = scene.settle("hv1")
+
+    def sent() -> dict[str, int]:
+        agent.start()
+        wait_until(lambda: agent.show("status"), "all has been compared",
+                   until=lambda status: status["state"] == "working"
+                   and status["inventory"]["whole"]
+                   and not status["ovsdb"]["in_flight"])
+        scene.pass_lists("hv1")
+        status = agent.show("status")
+        return {what: status[part][what] for part, what in
+                (("openflow", "bundles"), ("openflow", "flow_mods"),
+                 ("openflow", "group_mods"), ("ovsdb", "committed"))}
+
+    with a.pinging(b.ipv4) as finish:
+        for how in (signal.SIGTERM, signal.SIGKILL):
+            agent.stop(how)
+            assert set(sent().values()) == {0}
+            assert scene.state("hv1") == before     # Rows' UUIDs included.
+        agent.stop()
+        leave_flow_and_group(hv1)
+        hv1.ofctl("del-flows", "br-int", "table=22")
+        missing = len(set(before.splitlines())
+                      - set(scene.state("hv1").splitlines()))
+        assert missing
+        assert sent() == {"bundles": 1, "flow_mods": missing + 1,
+                          "group_mods": 1, "committed": 0}
+        scene.wait_state("hv1", before)
+        assert finish().lost == 0
 
 
 N_PORTS = 500
@@ -242,7 +282,8 @@ def test_r54_deletes_missed_while_down(scene: Scene, forgetful: bool) -> None:
         scene.cloud.start()
         scene.cloud.put(*objects)
     hv1.ofctl("del-flows", "br-int", "table=20")
-    leave_something(hv1)
+    leave_flow_and_group(hv1)
+    leave_tunnel(hv1)
     agent.start()
     scene.wait_state("hv1", before)
     scene.connect(a, b)

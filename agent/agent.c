@@ -283,6 +283,29 @@ sync_switch(struct agent *agent)
     }
 }
 
+static void
+repair_flow(const struct flow_entry *e, void *session)
+{
+    switch_session_repair_flow(session, e);
+}
+
+static void
+repair_group(uint32_t group, uint32_t ofport, void *session)
+{
+    switch_session_repair_group(session, group, ofport);
+}
+
+/* Puts right what others have changed. */
+static void
+repair_switch(struct agent *agent)
+{
+    if (switch_session_repair_begin(agent->session)) {
+        overlay_for_each_group(agent->overlay, repair_group, agent->session);
+        overlay_for_each_flow(agent->overlay, repair_flow, agent->session);
+        switch_session_repair_end(agent->session);
+    }
+}
+
 /* Sends what the overlay told, and notes who waits for it.  'done': was that
  * all that there is to tell? */
 static void
@@ -411,6 +434,7 @@ run_overlay(struct agent *agent)
         state = SWITCH_SYNCED;
     }
 
+    repair_switch(agent);
     bool done = overlay_run(agent->overlay, time_msec(), MAX_WORK);
     if (done) {
         if (!inventory_list_is_busy(agent->inventory)) {

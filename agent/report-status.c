@@ -201,6 +201,28 @@ put_ovsdb(struct facts *f, const struct agent *agent)
     put_fights(f, agent);
 }
 
+/* What others change in the flow table, and what the switch refuses. */
+static void
+put_drift(struct facts *f, const struct switch_session_status *ss)
+{
+    const struct flow_drift_status *d = &ss->drift;
+
+    facts_flag(f, "watched", ss->watched);
+    facts_text(f, "repaired", "%"PRIu64" flows, %"PRIu64" groups%s",
+               d->n_flow_repairs, d->n_group_repairs,
+               ss->target && !ss->watched ? " (not watched)" : "");
+    facts_number(f, NULL, "repaired_flows", d->n_flow_repairs);
+    facts_number(f, NULL, "repaired_groups", d->n_group_repairs);
+    facts_string(f, d->last_repair ? "last repair" : NULL, "last_repair",
+                 d->last_repair);
+    facts_number(f, d->n_fights ? "changed again and again" : NULL, "fights",
+                 d->n_fights);
+    facts_number(f, d->n_refused ? "refused" : NULL, "refused", d->n_refused);
+    facts_number(f, NULL, "refusals", d->n_refusals);
+    facts_string(f, d->last_refusal ? "last refusal" : NULL, "last_refusal",
+                 d->last_refusal);
+}
+
 static void
 put_openflow(struct facts *f, const struct agent *agent)
 {
@@ -219,6 +241,7 @@ put_openflow(struct facts *f, const struct agent *agent)
     facts_number(f, NULL, "failed_bundles", ss.n_failed);
     facts_number(f, NULL, "flow_mods", ss.n_flow_mods);
     facts_number(f, NULL, "group_mods", ss.n_group_mods);
+    put_drift(f, &ss);
 }
 
 /* Tunnel addresses that this host has not, though it should. */

@@ -25,7 +25,7 @@ static void
 free_flow(struct installed_flows *in, struct installed_flow *f)
 {
     hmap_remove(&in->flows, &f->node);
-    minimatch_destroy(&f->match);
+    installed_flow_uninit(f);
     free(f);
 }
 
@@ -93,6 +93,31 @@ hash_flow(uint8_t table, uint16_t priority, const struct minimatch *match)
     return minimatch_hash(match, table << 16 | priority);
 }
 
+uint32_t
+installed_flow_hash(const struct installed_flow *f)
+{
+    return hash_flow(f->table, f->priority, &f->match);
+}
+
+void
+installed_flow_init(struct installed_flow *f, const struct reported_flow *r)
+{
+    f->table = r->table;
+    f->priority = r->priority;
+    f->cookie = r->cookie;
+    f->actions_hash = hash_actions(r->actions, r->actions_len);
+    f->actions_len = r->actions_len;
+    f->temporary = r->idle_timeout || r->hard_timeout;
+    f->any_packet_type = !r->match->wc.masks.packet_type;
+    normalize(&f->match, r->match);
+}
+
+void
+installed_flow_uninit(struct installed_flow *f)
+{
+    minimatch_destroy(&f->match);
+}
+
 bool
 installed_flows_read_flows(struct installed_flows *in, struct ofpbuf *reply)
 {
@@ -109,15 +134,17 @@ installed_flows_read_flows(struct installed_flows *in, struct ofpbuf *reply)
         }
 
         struct installed_flow *f = xmalloc(sizeof *f);
-        f->table = fs.table_id;
-        f->priority = fs.priority;
-        f->cookie = ntohll(fs.cookie);
-        f->actions_hash = hash_actions(fs.ofpacts, fs.ofpacts_len);
-        f->actions_len = fs.ofpacts_len;
-        f->any_packet_type = !fs.match.wc.masks.packet_type;
-        normalize(&f->match, &fs.match);
-        hmap_insert(&in->flows, &f->node,
-                    hash_flow(f->table, f->priority, &f->match));
+        installed_flow_init(f, &(struct reported_flow) {
+            .match = &fs.match,
+            .cookie = ntohll(fs.cookie),
+            .actions = fs.ofpacts,
+            .actions_len = fs.ofpacts_len,
+            .priority = fs.priority,
+            .idle_timeout = fs.idle_timeout,
+            .hard_timeout = fs.hard_timeout,
+            .table = fs.table_id,
+        });
+        hmap_insert(&in->flows, &f->node, installed_flow_hash(f));
     }
     ofpbuf_uninit(&actions);
     return error == EOF;
@@ -167,40 +194,61 @@ installed_flows_read_groups(struct installed_flows *in, struct ofpbuf *reply,
 }
 
 static struct installed_flow *
-find_flow(const struct installed_flows *in, const struct flow_entry *e)
+find_flow(const struct hmap *flows, uint8_t table, uint16_t priority,
+          const struct minimatch *match)
+{
+    struct installed_flow *f;
+
+    HMAP_FOR_EACH_WITH_HASH (f, node, hash_flow(table, priority, match),
+                             flows) {
+        if (f->table == table && f->priority == priority
+            && minimatch_equal(&f->match, match)) {
+            return f;
+        }
+    }
+    return NULL;
+}
+
+struct installed_flow *
+installed_flow_find(const struct hmap *flows, const struct installed_flow *f)
+{
+    return find_flow(flows, f->table, f->priority, &f->match);
+}
+
+struct installed_flow *
+installed_flow_find_entry(const struct hmap *flows, const struct flow_entry *e)
 {
     struct installed_flow *f;
     struct minimatch match;
 
-    if (hmap_is_empty(&in->flows)) {
+    if (hmap_is_empty(flows)) {
         return NULL;
     }
     normalize(&match, &e->match);
-    HMAP_FOR_EACH_WITH_HASH (f, node,
-                             hash_flow(e->table, e->priority, &match),
-                             &in->flows) {
-        if (f->table == e->table && f->priority == e->priority
-            && minimatch_equal(&f->match, &match)) {
-            break;
-        }
-    }
+    f = find_flow(flows, e->table, e->priority, &match);
     minimatch_destroy(&match);
     return f;
+}
+
+bool
+installed_flow_is(const struct installed_flow *f, const struct flow_entry *e)
+{
+    return f->cookie == e->cookie && !f->temporary
+           && f->actions_len == e->actions.size
+           && f->actions_hash == hash_actions(e->actions.data,
+                                              e->actions.size);
 }
 
 bool
 installed_flows_take_flow(struct installed_flows *in,
                           const struct flow_entry *e)
 {
-    struct installed_flow *f = find_flow(in, e);
+    struct installed_flow *f = installed_flow_find_entry(&in->flows, e);
 
     if (!f) {
         return false;
     }
-    bool same = f->cookie == e->cookie
-                && f->actions_len == e->actions.size
-                && f->actions_hash == hash_actions(e->actions.data,
-                                                   e->actions.size);
+    bool same = installed_flow_is(f, e);
     free_flow(in, f);
     return same;
 }

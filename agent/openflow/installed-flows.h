@@ -22,6 +22,7 @@ struct installed_flow {
     uint64_t cookie;
     uint32_t actions_hash;
     size_t actions_len;
+    bool temporary;             /* It goes by itself after some time. */
     struct minimatch match;     /* Matches Ethernet frames only... */
     bool any_packet_type;       /* ...though the switch did not say so. */
 };
@@ -55,6 +56,34 @@ bool installed_flows_take_flow(struct installed_flows *,
                                const struct flow_entry *);
 bool installed_flows_take_group(struct installed_flows *, uint32_t group,
                                 uint32_t ofport);
+
+/* One flow.  init() reads what the switch says of it; the match's copy is
+ * freed by uninit(). */
+struct ofpact;
+struct reported_flow {
+    const struct match *match;
+    uint64_t cookie;
+    const struct ofpact *actions;
+    size_t actions_len;
+    uint16_t priority, idle_timeout, hard_timeout;
+    uint8_t table;
+};
+void installed_flow_init(struct installed_flow *,
+                         const struct reported_flow *);
+void installed_flow_uninit(struct installed_flow *);
+
+/* As for a hash table of flows: table, priority and match. */
+uint32_t installed_flow_hash(const struct installed_flow *);
+
+/* The one with the same table, priority and match among 'flows', or NULL. */
+struct installed_flow *installed_flow_find(const struct hmap *flows,
+                                           const struct installed_flow *);
+struct installed_flow *installed_flow_find_entry(const struct hmap *flows,
+                                                 const struct flow_entry *);
+
+/* Has 'f' the cookie and actions of 'e', and does it stay? */
+bool installed_flow_is(const struct installed_flow *f,
+                       const struct flow_entry *e);
 
 /* Makes of 'f' an entry without actions; the caller frees nothing. */
 void installed_flow_get(const struct installed_flow *f, struct flow_entry *);

@@ -4,15 +4,16 @@
 
 #include "openflow/switch-session.h"
 
-#include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "openflow/batch.h"
-#include "openflow/bulk-vconn.h"
+#include "openflow/bundle-queue.h"
+#include "openflow/flow-drift.h"
+#include "openflow/flow-watch.h"
 #include "openflow/installed-flows.h"
-#include "openflow/openflow-1.4.h"
-#include "openflow/outbox.h"
+#include "openflow/switch-link.h"
 #include "openvswitch/ofp-bundle.h"
 #include "openvswitch/ofp-errors.h"
 #include "openvswitch/ofp-flow.h"
@@ -24,10 +25,7 @@
 #include "openvswitch/ofp-util.h"
 #include "openvswitch/ofpbuf.h"
 #include "openvswitch/poll-loop.h"
-#include "openvswitch/rconn.h"
-#include "openvswitch/vconn.h"
 #include "openvswitch/vlog.h"
-#include "socket-util.h"
 #include "timeval.h"
 #include "util.h"
 
@@ -35,15 +33,7 @@ VLOG_DEFINE_THIS_MODULE(switch_session);
 
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 10);
 
-/* Bundles are in OpenFlow 1.4 and later. */
-#define VERSIONS ((1u << OFP14_VERSION) | (1u << OFP15_VERSION))
-
-#define PROBE_INTERVAL 5        /* Seconds without a sign of life... */
-#define PROBE_AT_REST 60        /* ...while no answer is due. */
-
-#define RETRY_MIN 20            /* Back-off of connecting, in ms. */
-#define RETRY_MAX 500
-#define REREAD_MIN 100          /* Back-off after a failed bundle, in ms. */
+#define REREAD_MIN 100          /* Back-off after a failure, in ms. */
 #define REREAD_MAX 10000
 
 /* Unsent bytes beyond which no more changes are asked for. */
@@ -55,38 +45,33 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 10);
 /* Messages taken in per run. */
 #define MAX_RECV 2000
 
-/* A bundle that was sent and not answered yet. */
-struct pending_bundle {
-    struct ovs_list list_node;  /* In switch_session's 'pending'. */
-    uint64_t number;
-    ovs_be32 commit_xid;
-};
-
 struct switch_session {
     enum switch_state state;
-    char *target;
-    struct rconn *rconn;
-    struct rconn_packet_counter *unsent;
+    struct switch_link *link;
     int version;                /* Of OpenFlow, negotiated. */
-    long long int retry_at;     /* When to connect again, in ms. */
-    int retry_backoff;
-    bool connect_error_logged;
 
-    /* READING. */
+    /* READING; groups also for a repair. */
     struct installed_flows installed;
     bool flows_read, groups_read;
-    ovs_be32 flows_xid, groups_xid;
+    ovs_be32 flows_xid, groups_xid;     /* 0: not asked for. */
     long long int reread_at;    /* 0: not waiting to read again. */
     int reread_backoff;
+    bool read_late;             /* Groups, while changes were not told. */
+    bool read_for_drift;        /* Because somebody changed too much. */
 
     /* READ and SYNCED. */
     struct batch batch;
     size_t n_touched;           /* Flows in it that are only touched. */
     struct sync_result sync;
-    struct outbox outbox;       /* Of bundles. */
+    struct bundle_queue queue;
     ovs_be32 discard_xid;       /* Of the last bundle that was cut. */
-    struct ovs_list pending;    /* Contains struct pending_bundles. */
-    uint64_t sent, applied;     /* Numbers of bundles. */
+
+    /* What others change. */
+    struct flow_drift *drift;
+    ovs_be32 watch_xids[2];     /* Of the requests to be told of it. */
+    bool watched;
+    struct batch repairs;
+    uint64_t group_mods_read;   /* 'n_group_mods' when groups were read. */
 
     uint64_t n_bundles, n_flow_mods, n_group_mods, n_failed, n_connections;
 };
@@ -108,14 +93,13 @@ switch_session_create(void)
 {
     struct switch_session *s = xzalloc(sizeof *s);
 
-    s->rconn = rconn_create(PROBE_INTERVAL, 1, DSCP_DEFAULT, VERSIONS);
-    s->unsent = rconn_packet_counter_create();
-    s->retry_backoff = RETRY_MIN;
+    s->link = switch_link_create();
     s->reread_backoff = REREAD_MIN;
     installed_flows_init(&s->installed);
     batch_init(&s->batch);
-    outbox_init(&s->outbox);
-    ovs_list_init(&s->pending);
+    batch_init(&s->repairs);
+    bundle_queue_init(&s->queue);
+    s->drift = flow_drift_create();
     return s;
 }
 
@@ -124,14 +108,9 @@ switch_session_create(void)
 static void
 discard_changes(struct switch_session *s)
 {
-    struct pending_bundle *p;
-
     batch_clear(&s->batch);
     s->n_touched = 0;
-    outbox_clear(&s->outbox);
-    LIST_FOR_EACH_POP (p, list_node, &s->pending) {
-        free(p);
-    }
+    bundle_queue_clear(&s->queue);
 }
 
 void
@@ -140,9 +119,8 @@ switch_session_destroy(struct switch_session *s)
     if (s) {
         discard_changes(s);
         installed_flows_destroy(&s->installed);
-        rconn_destroy(s->rconn);
-        rconn_packet_counter_destroy(s->unsent);
-        free(s->target);
+        flow_drift_destroy(s->drift);
+        switch_link_destroy(s->link);
         free(s);
     }
 }
@@ -154,38 +132,42 @@ become_disconnected(struct switch_session *s)
     installed_flows_clear(&s->installed);
     s->state = SWITCH_DISCONNECTED;
     s->reread_at = 0;
+    s->read_for_drift = false;
 }
 
 void
 switch_session_set_target(struct switch_session *s, const char *target)
 {
-    if (nullable_string_is_equal(s->target, target)) {
-        return;
+    if (switch_link_set_target(s->link, target)) {
+        flow_drift_set_target(s->drift, target);
+        become_disconnected(s);
     }
-    rconn_disconnect(s->rconn);
-    become_disconnected(s);
-    free(s->target);
-    s->target = nullable_xstrdup(target);
-    s->retry_at = 0;
-    s->retry_backoff = RETRY_MIN;
-    s->connect_error_logged = false;
 }
 
-static void
+static const char *
+target(const struct switch_session *s)
+{
+    return switch_link_target(s->link);
+}
+
+/* Returns the message's xid. */
+static ovs_be32
 send_message(struct switch_session *s, struct ofpbuf *message)
 {
-    /* An error means that the connection is gone, which run() will see. */
-    rconn_send(s->rconn, message, s->unsent);
+    ovs_be32 xid = ((const struct ofp_header *) message->data)->xid;
+
+    switch_link_send(s->link, message);
+    return xid;
 }
 
-/* Gives the connection as much of the outbox as it should have. */
+/* Gives the connection as much of what waits as it should have. */
 static void
 feed(struct switch_session *s)
 {
     struct ofpbuf *message;
 
-    while (rconn_packet_counter_n_bytes(s->unsent) < FEED_BYTES
-           && (message = outbox_take(&s->outbox)) != NULL) {
+    while (switch_link_unsent(s->link) < FEED_BYTES
+           && (message = bundle_queue_next(&s->queue)) != NULL) {
         send_message(s, message);
     }
 }
@@ -209,58 +191,72 @@ set_fragment_mode(struct switch_session *s)
 static void
 discard_cut_bundle(struct switch_session *s)
 {
-    struct ofpbuf *next = outbox_take(&s->outbox);
-    enum ofpraw raw;
+    struct ofputil_bundle_ctrl_msg control = {
+        .bundle_id = bundle_queue_cut(&s->queue),
+        .type = OFPBCT_DISCARD_REQUEST,
+        .flags = BATCH_BUNDLE_FLAGS,
+    };
 
-    if (next && !ofpraw_pull(&raw, next)) {
-        const struct ofp14_bundle_ctrl_msg *m = next->data;
-        bool cut = raw != OFPRAW_OFPT14_BUNDLE_CONTROL
-                   || m->type != htons(OFPBCT_OPEN_REQUEST);
-        struct ofputil_bundle_ctrl_msg control = {
-            .bundle_id = ntohl(m->bundle_id),
-            .type = OFPBCT_DISCARD_REQUEST,
-            .flags = ntohs(m->flags),
-        };
-
-        if (cut) {
-            struct ofpbuf *message = ofputil_encode_bundle_ctrl_request(
-                s->version, &control);
-
-            s->discard_xid = ((const struct ofp_header *) message->data)->xid;
-            send_message(s, message);
-        }
+    if (control.bundle_id) {
+        s->discard_xid = send_message(
+            s, ofputil_encode_bundle_ctrl_request(s->version, &control));
     }
-    ofpbuf_delete(next);
 }
 
 /* READING. */
 
 static void
+request_groups(struct switch_session *s)
+{
+    installed_flows_clear(&s->installed);
+    s->groups_read = false;
+    s->groups_xid = send_message(
+        s, ofputil_encode_group_desc_request(s->version, OFPG_ALL));
+    s->group_mods_read = s->n_group_mods;
+}
+
+/* Groups first; flows once all that the switch told before has come, and it is
+ * not about to tell more: what is read after that is what counts. */
+static void
 start_reading(struct switch_session *s)
+{
+    discard_cut_bundle(s);
+    discard_changes(s);
+    s->state = SWITCH_READING;
+    s->flows_read = false;
+    s->flows_xid = 0;
+    s->reread_at = 0;
+    request_groups(s);
+}
+
+static void
+continue_reading(struct switch_session *s)
 {
     struct ofputil_flow_stats_request request = {
         .out_port = OFPP_ANY,
         .out_group = OFPG_ANY,
         .table_id = OFPTT_ALL,
     };
-    struct ofpbuf *flows, *groups;
 
-    discard_cut_bundle(s);
-    discard_changes(s);
+    if (s->state == SWITCH_READING && s->groups_read && !s->flows_xid
+        && !flow_drift_is_paused(s->drift)) {
+        if (s->read_late) {
+            s->read_late = false;
+            request_groups(s);
+            return;
+        }
+        match_init_catchall(&request.match);
+        s->flows_xid = send_message(s, ofputil_encode_flow_stats_request(
+            &request, ofputil_protocol_from_ofp_version(s->version)));
+    }
+}
+
+static void
+stop_reading(struct switch_session *s)
+{
     installed_flows_clear(&s->installed);
-    s->state = SWITCH_READING;
     s->flows_read = s->groups_read = false;
-    s->reread_at = 0;
-
-    groups = ofputil_encode_group_desc_request(s->version, OFPG_ALL);
-    s->groups_xid = ((const struct ofp_header *) groups->data)->xid;
-    send_message(s, groups);
-
-    match_init_catchall(&request.match);
-    flows = ofputil_encode_flow_stats_request(
-        &request, ofputil_protocol_from_ofp_version(s->version));
-    s->flows_xid = ((const struct ofp_header *) flows->data)->xid;
-    send_message(s, flows);
+    s->flows_xid = s->groups_xid = 0;
 }
 
 /* Reads again after a back-off: something did not go as it should. */
@@ -269,9 +265,8 @@ schedule_reading(struct switch_session *s)
 {
     discard_cut_bundle(s);
     discard_changes(s);
+    stop_reading(s);
     s->state = SWITCH_READING;
-    s->flows_read = s->groups_read = false;
-    s->flows_xid = s->groups_xid = 0;
     s->reread_at = time_msec() + s->reread_backoff;
     s->reread_backoff = MIN(s->reread_backoff * 2, REREAD_MAX);
 }
@@ -291,7 +286,7 @@ received_flows(struct switch_session *s, struct ofpbuf *message)
 
     if (!installed_flows_read_flows(&s->installed, message)) {
         VLOG_WARN_RL(&rl, "%s: cannot decode the flows that the switch "
-                     "reports; reading them again", s->target);
+                     "reports; reading them again", target(s));
         schedule_reading(s);
         return;
     }
@@ -303,13 +298,17 @@ received_groups(struct switch_session *s, struct ofpbuf *message)
 {
     bool more = ofpmp_more(message->data);
 
+    if (s->state == SWITCH_READING && hmap_is_empty(&s->installed.groups)) {
+        flow_drift_read_all(s->drift);
+    }
     if (!installed_flows_read_groups(&s->installed, message, s->version)) {
         VLOG_WARN_RL(&rl, "%s: cannot decode the groups that the switch "
-                     "reports; reading them again", s->target);
+                     "reports; reading them again", target(s));
         schedule_reading(s);
         return;
     }
     s->groups_read = !more;
+    s->read_late = s->groups_read && flow_drift_is_paused(s->drift);
 }
 
 /* READ. */
@@ -354,8 +353,8 @@ switch_session_sync_group(struct switch_session *s, uint32_t group,
 static void
 become_synced(struct switch_session *s)
 {
-    installed_flows_clear(&s->installed);
-    s->applied = s->sent;
+    stop_reading(s);
+    s->queue.applied = s->queue.last;
     s->state = SWITCH_SYNCED;
 }
 
@@ -378,6 +377,13 @@ switch_session_sync_end(struct switch_session *s, struct sync_result *result)
     }
     become_synced(s);
     *result = s->sync;
+    if (s->read_for_drift) {
+        s->read_for_drift = false;
+        flow_drift_repaired_all(s->drift, (result->n_flows_added
+                                           + result->n_flows_deleted),
+                                (result->n_groups_changed
+                                 + result->n_groups_deleted), time_msec());
+    }
 }
 
 void
@@ -439,6 +445,15 @@ switch_session_touch(struct switch_session *s, const struct flow_entry *e)
     }
 }
 
+static void
+put_bundle(struct switch_session *s, struct ovs_list *chunks, bool unbundled)
+{
+    bundle_queue_put(&s->queue, chunks, unbundled);
+    flow_drift_sent(s->drift, s->queue.last);
+    feed(s);
+    switch_link_push(s->link);
+}
+
 uint64_t
 switch_session_flush(struct switch_session *s)
 {
@@ -448,36 +463,123 @@ switch_session_flush(struct switch_session *s)
 
     if (s->state != SWITCH_SYNCED
         || (!s->batch.n_flow_mods && !n_group_mods)) {
-        return s->sent;
+        return s->queue.last;
     }
-
-    uint32_t xid = batch_take_bundle(&s->batch, s->version, &chunks);
-    outbox_put(&s->outbox, &chunks);
-    feed(s);
-    rconn_run(s->rconn);
-
-    struct pending_bundle *p = xmalloc(sizeof *p);
-    p->number = ++s->sent;
-    p->commit_xid = (OVS_FORCE ovs_be32) xid;
-    ovs_list_push_back(&s->pending, &p->list_node);
+    batch_take_bundle(&s->batch, s->version, &chunks);
+    put_bundle(s, &chunks, false);
     s->n_touched = 0;
     s->n_bundles += n_flow_mods || n_group_mods;
     s->n_flow_mods += n_flow_mods;
     s->n_group_mods += n_group_mods;
-    return s->sent;
+    return s->queue.last;
 }
 
 uint64_t
 switch_session_applied(const struct switch_session *s)
 {
-    return s->applied;
+    return s->queue.applied;
 }
 
 bool
 switch_session_is_busy(const struct switch_session *s)
 {
-    return s->outbox.n_bytes + rconn_packet_counter_n_bytes(s->unsent)
-           > BUSY_BYTES;
+    return s->queue.n_unsent + switch_link_unsent(s->link) > BUSY_BYTES;
+}
+
+/* SYNCED: what others change. */
+
+bool
+switch_session_repair_begin(struct switch_session *s)
+{
+    long long int now = time_msec();
+
+    if (s->state != SWITCH_SYNCED) {
+        return false;
+    }
+    switch (flow_drift_need(s->drift, now)) {
+    case DRIFT_REPAIR_GROUPS:
+        if (!s->groups_xid || (s->groups_read
+                               && s->group_mods_read != s->n_group_mods)) {
+            request_groups(s);
+        }
+        if (!s->groups_read) {
+            return false;
+        }
+        break;
+
+    case DRIFT_REPAIR:
+        break;
+
+    case DRIFT_NONE:
+    case DRIFT_READ_ALL:
+    default:
+        return false;
+    }
+    flow_drift_repair_begin(s->drift, s->groups_read, now);
+    return true;
+}
+
+void
+switch_session_repair_group(struct switch_session *s, uint32_t group,
+                            uint32_t ofport)
+{
+    size_t n = hmap_count(&s->installed.groups);
+
+    if (s->groups_read
+        && !installed_flows_take_group(&s->installed, group, ofport)) {
+        bool gone = n == hmap_count(&s->installed.groups);
+
+        if (flow_drift_repair_group(s->drift, group, (gone ? DRIFT_DELETED
+                                                      : DRIFT_CHANGED))) {
+            batch_group(&s->repairs, group, ofport, s->version);
+        }
+    }
+}
+
+void
+switch_session_repair_flow(struct switch_session *s,
+                           const struct flow_entry *e)
+{
+    if (flow_drift_repair_flow(s->drift, e)) {
+        batch_flow(&s->repairs, e, true, s->version);
+    }
+}
+
+static void
+delete_flow(const struct flow_entry *e, void *s_)
+{
+    struct switch_session *s = s_;
+
+    batch_flow(&s->repairs, e, false, s->version);
+}
+
+void
+switch_session_repair_end(struct switch_session *s)
+{
+    struct ovs_list chunks = OVS_LIST_INITIALIZER(&chunks);
+    const struct installed_group *g;
+
+    HMAP_FOR_EACH (g, node, &s->installed.groups) {
+        if (flow_drift_repair_group(s->drift, g->group, DRIFT_ADDED)) {
+            batch_group_deleted(&s->repairs, g->group, s->version);
+        }
+    }
+    flow_drift_repair_end(s->drift, delete_flow, s);
+    stop_reading(s);
+    if (batch_take_bundle(&s->repairs, s->version, &chunks)) {
+        put_bundle(s, &chunks, true);
+    }
+}
+
+/* Answers. */
+
+static void
+bundle_answered(struct switch_session *s, const struct ofp_header *oh)
+{
+    if (bundle_queue_answered(&s->queue, oh->xid)) {
+        s->reread_backoff = REREAD_MIN;
+        flow_drift_applied(s->drift, s->queue.applied);
+    }
 }
 
 static void
@@ -485,45 +587,80 @@ received_bundle_reply(struct switch_session *s, const struct ofp_header *oh)
 {
     struct ofputil_bundle_ctrl_msg control;
 
-    if (ofputil_decode_bundle_ctrl(oh, &control)
-        || control.type != OFPBCT_COMMIT_REPLY
-        || ovs_list_is_empty(&s->pending)) {
+    if (!ofputil_decode_bundle_ctrl(oh, &control)
+        && control.type == OFPBCT_COMMIT_REPLY) {
+        bundle_answered(s, oh);
+    }
+}
+
+/* The switch refused the bundle as a whole. */
+static void
+bundle_refused(struct switch_session *s, enum ofperr error)
+{
+    s->n_failed++;
+    VLOG_WARN_RL(&rl, "%s: the switch refused a bundle (%s); sending what is "
+                 "in it one by one", target(s), ofperr_to_string(error));
+    discard_cut_bundle(s);
+    if (!bundle_queue_unbundle(&s->queue)) {
+        schedule_reading(s);
+    }
+}
+
+/* An error for a message of ours that is none of a bundle. */
+static void
+request_refused(struct switch_session *s, const struct ofp_header *oh,
+                enum ofperr error, const struct ofpbuf *payload)
+{
+    char *text;
+
+    if (oh->xid == s->discard_xid) {
+        return;                 /* The switch had given it up itself. */
+    }
+    if (oh->xid == s->watch_xids[0] || oh->xid == s->watch_xids[1]) {
+        s->watched = false;
+        VLOG_WARN("%s: the switch does not tell what others change (%s): it "
+                  "is found only when everything is compared", target(s),
+                  ofperr_to_string(error));
         return;
     }
-
-    struct pending_bundle *p = CONTAINER_OF(ovs_list_front(&s->pending),
-                                            struct pending_bundle, list_node);
-    if (p->commit_xid == oh->xid) {
-        s->applied = p->number;
-        s->reread_backoff = REREAD_MIN;
-        ovs_list_remove(&p->list_node);
-        free(p);
+    s->n_failed++;
+    text = ofp_to_string(payload->data, payload->size, NULL, NULL, 1);
+    VLOG_WARN_RL(&rl, "%s: the switch refused a message (%s): %s; reading "
+                 "what it has and trying again", target(s),
+                 ofperr_to_string(error), text);
+    free(text);
+    if ((s->state == SWITCH_SYNCED || s->state == SWITCH_READING)
+        && !s->reread_at) {
+        schedule_reading(s);
     }
 }
 
 static void
 received_error(struct switch_session *s, const struct ofp_header *oh)
 {
+    const struct ofp_header *message;
     struct ofpbuf payload;
     enum ofperr error = ofperr_decode_msg(oh, &payload);
 
-    if (oh->xid == s->discard_xid) {
-        ofpbuf_uninit(&payload);
-        return;                 /* The switch had given it up itself. */
-    }
+    switch (bundle_queue_find(&s->queue, oh->xid, &message)) {
+    case BUNDLE_MESSAGE:
+        flow_watch_refused(message, ofperr_to_string(error), s->drift,
+                           time_msec());
+        break;
 
-    char *text = ofp_to_string(payload.data, payload.size, NULL, NULL, 1);
-    s->n_failed++;
-    VLOG_WARN_RL(&rl, "%s: the switch refused a message (%s): %s; reading "
-                 "what it has and trying again", s->target,
-                 ofperr_to_string(error), text);
-    free(text);
-    ofpbuf_uninit(&payload);
-    if (s->state == SWITCH_SYNCED || s->state == SWITCH_READING) {
-        if (!s->reread_at) {
-            schedule_reading(s);
+    case BUNDLE_END:
+        bundle_refused(s, error);
+        break;
+
+    case BUNDLE_NONE:
+    default:
+        /* What was given up meanwhile is of no interest. */
+        if (!bundle_queue_is_own_xid(oh->xid)) {
+            request_refused(s, oh, error, &payload);
         }
+        break;
     }
+    ofpbuf_uninit(&payload);
 }
 
 static void
@@ -546,11 +683,17 @@ process(struct switch_session *s, struct ofpbuf *message)
             received_flows(s, message);
         }
     } else if (type == OFPTYPE_GROUP_DESC_STATS_REPLY) {
-        if (s->state == SWITCH_READING && oh->xid == s->groups_xid) {
+        if (oh->xid == s->groups_xid) {
             received_groups(s, message);
         }
     } else if (type == OFPTYPE_BUNDLE_CONTROL) {
         received_bundle_reply(s, oh);
+    } else if (type == OFPTYPE_BARRIER_REPLY) {
+        bundle_answered(s, oh);
+    } else if (type == OFPTYPE_FLOW_MONITOR_STATS_REPLY) {
+        flow_watch_told(message, s->drift, time_msec());
+    } else if (type == OFPTYPE_REQUESTFORWARD) {
+        flow_drift_groups_changed(s->drift, time_msec());
     } else if (type == OFPTYPE_ERROR) {
         received_error(s, oh);
     } else if (type == OFPTYPE_ECHO_REQUEST) {
@@ -558,58 +701,31 @@ process(struct switch_session *s, struct ofpbuf *message)
     }
 }
 
-/* Connecting.  rconn's own back-off counts in seconds, so it is used without
- * one: each try is a connection of its own. */
-static void
-try_connect(struct switch_session *s)
-{
-    struct vconn *vconn;
-    int error;
-
-    if (!s->target || time_msec() < s->retry_at) {
-        return;
-    }
-    s->retry_at = time_msec() + s->retry_backoff;
-    s->retry_backoff = MIN(s->retry_backoff * 2, RETRY_MAX);
-
-    error = bulk_vconn_open(s->target, VERSIONS, DSCP_DEFAULT, &vconn);
-    if (!error) {
-        rconn_connect_unreliably(s->rconn, vconn, s->target);
-    } else if (!s->connect_error_logged) {
-        VLOG_INFO("%s: cannot connect (%s); trying again until it is there",
-                  s->target, ovs_strerror(error));
-        s->connect_error_logged = true;
-    }
-}
-
 static void
 connected(struct switch_session *s)
 {
-    s->version = rconn_get_version(s->rconn);
+    s->version = switch_link_version(s->link);
     VLOG_INFO("%s: connected with %s; reading flows and groups",
-              s->target, ofputil_version_to_string(s->version));
+              target(s), ofputil_version_to_string(s->version));
     s->n_connections++;
-    s->retry_backoff = RETRY_MIN;
-    s->connect_error_logged = false;
     set_fragment_mode(s);
+    s->watch_xids[0] = send_message(s, flow_watch_groups(s->version));
+    s->watch_xids[1] = send_message(s, flow_watch_flows(s->version));
+    s->watched = true;
+    flow_drift_connected(s->drift);
     start_reading(s);
 }
 
 void
 switch_session_run(struct switch_session *s)
 {
-    rconn_run(s->rconn);
-    if (!rconn_is_alive(s->rconn)) {
-        if (s->state != SWITCH_DISCONNECTED) {
-            VLOG_INFO("%s: connection lost (%s)", s->target,
-                      ovs_retval_to_string(rconn_get_last_error(s->rconn)));
-            become_disconnected(s);
-            s->retry_at = 0;
-        }
-        try_connect(s);
-        return;
+    bool lost;
+    enum switch_link_state state = switch_link_run(s->link, &lost);
+
+    if (lost) {
+        become_disconnected(s);
     }
-    if (!rconn_is_connected(s->rconn)) {
+    if (state != SWITCH_LINK_UP) {
         return;
     }
     if (s->state == SWITCH_DISCONNECTED) {
@@ -618,7 +734,7 @@ switch_session_run(struct switch_session *s)
     feed(s);
 
     for (int i = 0; i < MAX_RECV; i++) {
-        struct ofpbuf *message = rconn_recv(s->rconn);
+        struct ofpbuf *message = switch_link_recv(s->link);
 
         if (!message) {
             break;
@@ -629,31 +745,43 @@ switch_session_run(struct switch_session *s)
     if (s->reread_at && time_msec() >= s->reread_at) {
         start_reading(s);
     }
-    if (s->state == SWITCH_READING && s->flows_read && s->groups_read) {
+    continue_reading(s);
+    if (s->state == SWITCH_READING && s->flows_read) {
         s->state = SWITCH_READ;
+    }
+    if (s->state == SWITCH_SYNCED
+        && flow_drift_need(s->drift, time_msec()) == DRIFT_READ_ALL) {
+        s->read_for_drift = true;
+        start_reading(s);
     }
 }
 
-/* The socket tells when the switch is gone, but not that it hangs. */
+static bool
+is_reading_groups(const struct switch_session *s)
+{
+    return s->groups_xid && !s->groups_read;
+}
+
 static bool
 is_answer_due(const struct switch_session *s)
 {
-    return s->state == SWITCH_READING || !ovs_list_is_empty(&s->pending);
+    return s->state == SWITCH_READING || is_reading_groups(s)
+           || !ovs_list_is_empty(&s->queue.bundles);
 }
 
 void
 switch_session_wait(struct switch_session *s)
 {
-    rconn_set_probe_interval(s->rconn, (is_answer_due(s) ? PROBE_INTERVAL
-                                        : PROBE_AT_REST));
-    rconn_run_wait(s->rconn);
-    if (rconn_is_alive(s->rconn)) {
-        rconn_recv_wait(s->rconn);
-    } else if (s->target) {
-        poll_timer_wait_until(s->retry_at);
-    }
+    switch_link_wait(s->link, is_answer_due(s));
     if (s->reread_at) {
         poll_timer_wait_until(s->reread_at);
+    }
+    if (s->state == SWITCH_SYNCED && !is_reading_groups(s)) {
+        long long int next = flow_drift_next(s->drift);
+
+        if (next != LLONG_MAX) {
+            poll_timer_wait_until(next);
+        }
     }
 }
 
@@ -667,17 +795,18 @@ void
 switch_session_get_status(const struct switch_session *s,
                           struct switch_session_status *status)
 {
-    bool connected_now = rconn_is_connected(s->rconn);
-
     *status = (struct switch_session_status) {
         .state = s->state,
-        .target = s->target,
-        .version = connected_now ? ofputil_version_to_string(s->version)
-                                 : NULL,
+        .target = target(s),
+        .version = s->state != SWITCH_DISCONNECTED
+                   ? ofputil_version_to_string(s->version)
+                   : NULL,
         .n_bundles = s->n_bundles,
         .n_flow_mods = s->n_flow_mods,
         .n_group_mods = s->n_group_mods,
         .n_failed = s->n_failed,
         .n_connections = s->n_connections,
+        .watched = s->watched && s->state != SWITCH_DISCONNECTED,
     };
+    flow_drift_get_status(s->drift, time_msec(), &status->drift);
 }

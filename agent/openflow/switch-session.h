@@ -31,6 +31,7 @@
 #include <stdint.h>
 
 #include "core/flow-spec.h"
+#include "openflow/flow-drift.h"
 
 struct switch_session;
 
@@ -98,12 +99,24 @@ uint64_t switch_session_applied(const struct switch_session *);
 /* Should the owner hold back further changes for now? */
 bool switch_session_is_busy(const struct switch_session *);
 
+/* In SYNCED: is it time to put right what others have changed, or to try again
+ * what the switch refused?  Then the owner says all that should be there, as
+ * it was sent (nothing may be queued), and end() sends what differs. */
+bool switch_session_repair_begin(struct switch_session *);
+void switch_session_repair_group(struct switch_session *, uint32_t group,
+                                 uint32_t ofport);
+void switch_session_repair_flow(struct switch_session *,
+                                const struct flow_entry *);
+void switch_session_repair_end(struct switch_session *);
+
 /* For vtepd/status. */
 struct switch_session_status {
     enum switch_state state;
     const char *target;         /* Or NULL. */
     const char *version;        /* Of OpenFlow, or NULL. */
     uint64_t n_bundles, n_flow_mods, n_group_mods, n_failed, n_connections;
+    bool watched;               /* Does the switch tell what others change? */
+    struct flow_drift_status drift;
 };
 void switch_session_get_status(const struct switch_session *,
                                struct switch_session_status *);

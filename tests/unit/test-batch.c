@@ -3,7 +3,7 @@
 #include <config.h>
 
 #include "openflow/batch.h"
-#include "openflow/outbox.h"
+#include "openflow/bundle-queue.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -132,10 +132,10 @@ check_flow(const struct flow_entry *e, void *check_)
 {
     struct check *check = check_;
     struct ovs_list chunks = OVS_LIST_INITIALIZER(&chunks);
-    struct outbox outbox;
+    struct bundle_queue queue;
 
     batch_init(&check->batch);
-    outbox_init(&outbox);
+    bundle_queue_init(&queue);
     if (check->command == OFPFC_MODIFY_STRICT) {
         batch_flow_touched(&check->batch, e, check->version);
     } else {
@@ -144,13 +144,14 @@ check_flow(const struct flow_entry *e, void *check_)
     }
     assert_int_not_equal(batch_take_bundle(&check->batch, check->version,
                                            &chunks), 0);
-    outbox_put(&outbox, &chunks);
+    bundle_queue_put(&queue, &chunks, false);
 
-    ofpbuf_delete(outbox_take(&outbox));
-    assert_adds(outbox_take(&outbox),
+    ofpbuf_delete(bundle_queue_next(&queue));
+    assert_adds(bundle_queue_next(&queue),
                 encode(e, check->command, check->version));
-    ofpbuf_delete(outbox_take(&outbox));
-    assert_null(outbox_take(&outbox));
+    ofpbuf_delete(bundle_queue_next(&queue));
+    assert_null(bundle_queue_next(&queue));
+    bundle_queue_clear(&queue);
     check->n++;
 }
 
@@ -223,13 +224,13 @@ test_order(void **state OVS_UNUSED)
 {
     struct ovs_list chunks = OVS_LIST_INITIALIZER(&chunks);
     struct batch batch;
-    struct outbox outbox;
+    struct bundle_queue queue;
     struct ofpbuf *message;
     size_t n_flow_mods, n = 0, n_kinds = 0;
     char order[8] = "";
 
     batch_init(&batch);
-    outbox_init(&outbox);
+    bundle_queue_init(&queue);
     assert_int_equal(batch_take_bundle(&batch, OFP15_VERSION, &chunks), 0);
     assert_true(ovs_list_is_empty(&chunks));
 
@@ -247,9 +248,9 @@ test_order(void **state OVS_UNUSED)
     assert_int_equal(batch.bundle_id, 2);
     assert_true(ovs_list_size(&chunks) > 6);
 
-    outbox_put(&outbox, &chunks);
-    assert_true(outbox.n_bytes > 500000);
-    while ((message = outbox_take(&outbox)) != NULL) {
+    bundle_queue_put(&queue, &chunks, false);
+    assert_true(queue.n_unsent > 500000);
+    while ((message = bundle_queue_next(&queue)) != NULL) {
         char kind = kind_of(message);
 
         if (!n_kinds || kind != order[n_kinds - 1]) {
@@ -260,7 +261,8 @@ test_order(void **state OVS_UNUSED)
     }
     assert_string_equal(order, "ogdagc");
     assert_int_equal(n, n_flow_mods + 51 + 2);
-    assert_int_equal(outbox.n_bytes, 0);
+    assert_int_equal(queue.n_unsent, 0);
+    bundle_queue_clear(&queue);
 }
 
 /* What is cleared is not sent. */
@@ -269,21 +271,21 @@ test_clear(void **state OVS_UNUSED)
 {
     struct ovs_list chunks = OVS_LIST_INITIALIZER(&chunks);
     struct batch batch;
-    struct outbox outbox;
+    struct bundle_queue queue;
 
     batch_init(&batch);
-    outbox_init(&outbox);
+    bundle_queue_init(&queue);
     all_flows(add_flow, &batch);
     batch_clear(&batch);
     assert_int_equal(batch_take_bundle(&batch, OFP15_VERSION, &chunks), 0);
 
     all_flows(add_flow, &batch);
     batch_take_bundle(&batch, OFP15_VERSION, &chunks);
-    outbox_put(&outbox, &chunks);
-    ofpbuf_delete(outbox_take(&outbox));
-    outbox_clear(&outbox);
-    assert_null(outbox_take(&outbox));
-    assert_int_equal(outbox.n_bytes, 0);
+    bundle_queue_put(&queue, &chunks, false);
+    ofpbuf_delete(bundle_queue_next(&queue));
+    bundle_queue_clear(&queue);
+    assert_null(bundle_queue_next(&queue));
+    assert_int_equal(queue.n_unsent, 0);
 }
 
 int

@@ -73,7 +73,7 @@ unit_inventory := tests/unit/inventory-text.o $(addprefix agent/core/, \
 unit_inventory-event := $(unit_inventory)
 unit_flow-spec := $(addprefix agent/core/,flow-spec.o flow-builder.o \
     flow-diff.o pipeline.o) $(unit_inventory)
-unit_batch := $(addprefix agent/openflow/,batch.o outbox.o) \
+unit_batch := $(addprefix agent/openflow/,batch.o bundle-queue.o) \
     $(addprefix agent/core/,flow-spec.o flow-builder.o pipeline.o)
 unit_overlay := tests/unit/model-host.o tests/unit/inventory-text.o \
     $(core_objects)

@@ -1024,8 +1024,6 @@ main(void)
         cmocka_unit_test(test_tombstones),
         cmocka_unit_test(test_tombstones_are_bounded),
         cmocka_unit_test(test_tombstones_outlive_the_program),
-}
-
         cmocka_unit_test(test_objects_are_bounded),
         cmocka_unit_test(test_lists_under_way),
         cmocka_unit_test(test_revisions_of_lists),

@@ -92,10 +92,34 @@ unspecified_source_flows(struct flow_builder *b, uint32_t ofport,
     }
 }
 
+/* The MAC is right and the address is not.  By port, so that the counters say
+ * which VM it is. */
+static void
+source_address_drops(struct flow_builder *b, uint32_t ofport,
+                     const struct eth_addr mac)
+{
+    static const struct {
+        uint16_t eth_type;
+        enum drop_cause cause;
+    } drops[] = {
+        { ETH_TYPE_IP, DROP_SOURCE_IP },
+        { ETH_TYPE_IPV6, DROP_SOURCE_IP6 },
+        { ETH_TYPE_ARP, DROP_ARP_SENDER },
+        { ETH_TYPE_RARP, DROP_ARP_SENDER },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(drops); i++) {
+        match_set_dl_type(begin_from(b, TABLE_PORT_SECURITY, 60, ofport, mac),
+                          htons(drops[i].eth_type));
+        flow_emit_drop(b, drops[i].cause);
+    }
+}
+
 static void
 source_mac_flows(struct flow_builder *b, uint32_t ofport,
                  const struct eth_addr mac)
 {
+    source_address_drops(b, ofport, mac);
     begin_from(b, TABLE_PORT_SECURITY, 50, ofport, mac);
     flow_emit_goto(b, TABLE_ARP_ND);
 
@@ -174,6 +198,8 @@ port_security_flows(struct flow_builder *b, const struct endpoint_record *r)
         return;
     }
 
+    flow_match_in_port(flow_begin(b, TABLE_PORT_SECURITY, 40), r->out);
+    flow_emit_drop(b, DROP_SOURCE_MAC);
     source_mac_flows(b, r->out, r->mac);
     unspecified_source_flows(b, r->out, r->mac);
     for (size_t i = 0; i < r->n_addresses; i++) {

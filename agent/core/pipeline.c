@@ -138,15 +138,6 @@ nd_reply_flows(struct flow_builder *b)
 static void
 port_security_drops(struct flow_builder *b)
 {
-    static const struct {
-        uint16_t eth_type;
-        enum drop_cause cause;
-    } drops[] = {
-        { ETH_TYPE_IP, DROP_SOURCE_IP },
-        { ETH_TYPE_IPV6, DROP_SOURCE_IP6 },
-        { ETH_TYPE_ARP, DROP_ARP_SENDER },
-        { ETH_TYPE_RARP, DROP_ARP_SENDER },
-    };
     struct match *m;
 
     /* Guests unwrap frames tagged with VLAN 0, however often, without being
@@ -155,11 +146,6 @@ port_security_drops(struct flow_builder *b)
     match_set_dl_tci_masked(m, htons(VLAN_CFI), htons(VLAN_CFI));
     flow_emit_drop(b, DROP_VLAN);
 
-    for (size_t i = 0; i < ARRAY_SIZE(drops); i++) {
-        match_set_dl_type(flow_begin(b, TABLE_PORT_SECURITY, 60),
-                          htons(drops[i].eth_type));
-        flow_emit_drop(b, drops[i].cause);
-    }
     flow_begin(b, TABLE_PORT_SECURITY, 0);
     flow_emit_drop(b, DROP_SOURCE_MAC);
 

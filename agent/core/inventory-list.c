@@ -592,6 +592,16 @@ inventory_free_lists(struct inventory *inv)
     inventory_list_abort(inv);
 }
 
+bool
+inventory_endpoint_is_held(const struct inventory *inv,
+                           const struct endpoint *e)
+{
+    struct known k;
+
+    return inventory_find_known(inv, OBJECT_ENDPOINT, e->node->id, &k)
+           && is_held(inv, &k);
+}
+
 size_t
 inventory_n_held(const struct inventory *inv, long long int *since)
 {

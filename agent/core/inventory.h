@@ -385,6 +385,10 @@ uint64_t inventory_routers_seqno(const struct inventory *);
 /* Held deletions: how many, since when (0: none are held). */
 size_t inventory_n_held(const struct inventory *, long long int *since);
 
+/* Is the deletion of this endpoint held? */
+bool inventory_endpoint_is_held(const struct inventory *,
+                                const struct endpoint *);
+
 /* Releases held deletions; returns how many objects were deleted.  'now' is
  * time in ms. */
 size_t inventory_approve_deletions(struct inventory *, long long int now);

@@ -140,3 +140,21 @@ overlay_choose_tunnel(const struct overlay *ov, const struct host_node *peer,
     }
     return common_type ? NO_COMMON_FAMILY : NO_COMMON_TYPE;
 }
+
+const char *
+overlay_no_tunnel_to_string(enum no_tunnel reason)
+{
+    switch (reason) {
+    case NO_PEER_ADDRESS:
+        return "it has no tunnel address of its own in the inventory";
+    case NO_OWN_ADDRESS:
+        return "this host has no tunnel address of its own in the inventory";
+    case NO_COMMON_TYPE:
+        return "there is no encapsulation that both ends offer";
+    case NO_COMMON_FAMILY:
+        return "one end's address is IPv4, the other's IPv6";
+    case TUNNEL_OK:
+    default:
+        OVS_NOT_REACHED();
+    }
+}

@@ -40,15 +40,20 @@ mark_link_dirty(struct overlay *ov, struct link *link)
     }
 }
 
-static struct link *
-find_link(const struct overlay *ov, const struct host_node *peer,
-          enum encap forced, const struct segment_node *segment, uint32_t vni)
+/* In flow mode a link is for all segments that are forced to one encapsulation
+ * (or to none), in segment mode for one segment. */
+struct link *
+overlay_find_link(const struct overlay *ov, const struct host_node *peer,
+                  const struct segment_node *segment)
 {
+    bool segment_key = ov->settings.segment_key;
+    uint32_t vni = segment_key ? segment->object.vni : 0;
     struct link *link;
 
     HMAP_FOR_EACH_WITH_HASH (link, node, hash_pointer(peer, 0), &ov->links) {
-        if (link->peer == peer && link->segment == segment
-            && link->forced == forced && link->vni == vni) {
+        if (link->peer == peer && link->vni == vni
+            && link->segment == (segment_key ? segment : NULL)
+            && link->forced == segment->object.encap) {
             return link;
         }
     }
@@ -224,20 +229,16 @@ struct link *
 overlay_ref_link(struct overlay *ov, struct host_node *peer,
                  struct segment_node *segment)
 {
-    bool segment_key = ov->settings.segment_key;
-    enum encap forced = segment->object.encap;
-    uint32_t vni = segment_key ? segment->object.vni : 0;
-    struct link *link = find_link(ov, peer, forced,
-                                  segment_key ? segment : NULL, vni);
+    struct link *link = overlay_find_link(ov, peer, segment);
 
     if (!link) {
         link = xzalloc(sizeof *link);
         link->peer = inventory_ref_host(ov->inventory, peer->id);
-        link->forced = forced;
-        if (segment_key) {
+        link->forced = segment->object.encap;
+        if (ov->settings.segment_key) {
             link->segment = inventory_ref_segment(ov->inventory, segment->id);
-            link->vni = vni;
-            link->metadata = segment_metadata(vni, forced);
+            link->vni = segment->object.vni;
+            link->metadata = segment_metadata(link->vni, link->forced);
         }
         ovs_list_init(&link->dirty_list);
         ovs_list_init(&link->idle_list);

@@ -232,7 +232,12 @@ void overlay_run_segments(struct overlay *);
 
 /* overlay-links.c */
 
-/* The link to 'peer' for 'segment', made if there is none. */
+/* The link to 'peer' for 'segment', or NULL. */
+struct link *overlay_find_link(const struct overlay *,
+                               const struct host_node *peer,
+                               const struct segment_node *segment);
+
+/* The same, made if there is none. */
 struct link *overlay_ref_link(struct overlay *, struct host_node *peer,
                               struct segment_node *segment);
 void overlay_unref_link(struct overlay *, struct link *);
@@ -265,6 +270,7 @@ const struct link *overlay_label_link(const struct tunnel *);
 void overlay_tell_tunnel(struct overlay *, struct tunnel *);
 void overlay_tell_tunnel_flows(struct overlay *, struct tunnel *);
 void overlay_tunnel_forget_told(struct tunnel *);
+void overlay_describe_tunnel(const struct tunnel *, struct overlay_tunnel *);
 
 /* overlay-complete.c */
 
@@ -285,6 +291,9 @@ enum no_tunnel overlay_choose_tunnel(const struct overlay *,
                                      const struct host_node *peer,
                                      enum encap forced, uint32_t vni,
                                      struct tunnel_key *);
+
+/* In words, for a reason other than TUNNEL_OK. */
+const char *overlay_no_tunnel_to_string(enum no_tunnel);
 
 /* overlay-report.c */
 void overlay_report_endpoint(struct overlay *, const struct endpoint_node *);

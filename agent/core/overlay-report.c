@@ -370,24 +370,6 @@ overlay_report_own_host(struct overlay *ov)
 
 /* Links. */
 
-static const char *
-no_tunnel_reason(enum no_tunnel reason)
-{
-    switch (reason) {
-    case NO_PEER_ADDRESS:
-        return "it has no tunnel address of its own in the inventory";
-    case NO_OWN_ADDRESS:
-        return "this host has no tunnel address of its own in the inventory";
-    case NO_COMMON_TYPE:
-        return "there is no encapsulation that both ends offer";
-    case NO_COMMON_FAMILY:
-        return "one end's address is IPv4, the other's IPv6";
-    case TUNNEL_OK:
-    default:
-        OVS_NOT_REACHED();
-    }
-}
-
 void
 overlay_report_link(struct overlay *ov, const struct link *link, bool gone)
 {
@@ -402,10 +384,11 @@ overlay_report_link(struct overlay *ov, const struct link *link, bool gone)
             conflicts_add(&ov->conflicts, "host \"%s\": no tunnel for "
                           "segments forced to %s: %s", link->peer->id,
                           encap_to_string(link->forced),
-                          no_tunnel_reason(reason));
+                          overlay_no_tunnel_to_string(reason));
         } else {
             conflicts_add(&ov->conflicts, "host \"%s\": no tunnel: %s",
-                          link->peer->id, no_tunnel_reason(reason));
+                          link->peer->id,
+                          overlay_no_tunnel_to_string(reason));
         }
     }
 

@@ -260,35 +260,43 @@ overlay_tunnel_port_changed(struct overlay *ov, const struct tunnel_port *old,
 }
 
 void
+overlay_describe_tunnel(const struct tunnel *t, struct overlay_tunnel *info)
+{
+    const struct link *label = overlay_label_link(t), *link;
+
+    *info = (struct overlay_tunnel) {
+        .key = t->key,
+        .peer = label ? label->peer->id : t->peer ? t->peer : "",
+        .segment = label ? (label->segment ? label->segment->id : NULL)
+                         : t->segment,
+        .group = label ? label->group : t->group,
+        .name = t->name,
+        .ofport = t->ofport,
+        .error = t->error,
+        .bfd_state = t->bfd_state,
+        .expires = t->expires,
+    };
+    LIST_FOR_EACH (link, tunnel_list, &t->links) {
+        info->n_users += link->n_users;
+        if (!link->n_users) {
+            info->expires = MIN(info->expires, link->expires);
+        }
+    }
+    if (info->n_users) {
+        info->expires = LLONG_MAX;
+    }
+}
+
+void
 overlay_for_each_tunnel(const struct overlay *ov, overlay_tunnel_cb *cb,
                         void *aux)
 {
     const struct tunnel *t;
 
     HMAP_FOR_EACH (t, node, &ov->tunnels) {
-        const struct link *label = overlay_label_link(t), *link;
-        struct overlay_tunnel info = {
-            .key = t->key,
-            .peer = label ? label->peer->id : t->peer ? t->peer : "",
-            .segment = label ? (label->segment ? label->segment->id : NULL)
-                             : t->segment,
-            .group = label ? label->group : t->group,
-            .name = t->name,
-            .ofport = t->ofport,
-            .error = t->error,
-            .bfd_state = t->bfd_state,
-            .expires = t->expires,
-        };
+        struct overlay_tunnel info;
 
-        LIST_FOR_EACH (link, tunnel_list, &t->links) {
-            info.n_users += link->n_users;
-            if (!link->n_users) {
-                info.expires = MIN(info.expires, link->expires);
-            }
-        }
-        if (info.n_users) {
-            info.expires = LLONG_MAX;
-        }
+        overlay_describe_tunnel(t, &info);
         cb(&info, aux);
     }
 }

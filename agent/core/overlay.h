@@ -155,6 +155,23 @@ typedef void overlay_tunnel_cb(const struct overlay_tunnel *, void *aux);
 void overlay_for_each_tunnel(const struct overlay *, overlay_tunnel_cb *,
                              void *aux);
 
+/* The way from here to a peer for one segment. */
+struct overlay_way {
+    const char *why_none;       /* Why there cannot be a tunnel, or NULL. */
+    uint32_t group;             /* 0: nobody needs the way. */
+    uint32_t ofport;            /* Where the group leads; 0: nowhere. */
+    bool has_tunnel;
+    struct overlay_tunnel tunnel;   /* Wanted, if 'has_tunnel'. */
+};
+void overlay_get_way(const struct overlay *, const struct host_node *peer,
+                     const struct segment_node *, struct overlay_way *);
+
+/* The flows that the sink was told of for a segment, and for what comes in
+ * from a tunnel. */
+void overlay_segment_flows(const struct segment_node *, flow_cb *, void *aux);
+void overlay_tunnel_flows(const struct overlay *, const struct tunnel_key *,
+                          flow_cb *, void *aux);
+
 /* Number of endpoints with flows in the switch, of flows' groups, and of
  * tunnels wanted. */
 struct overlay_counts {

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/explain.h"
 #include "agent/local-address.h"
 #include "agent/settings.h"
 #include "agent/settling.h"
@@ -56,6 +57,7 @@ agent_init(struct agent *agent, const struct config *config,
     shash_init(&agent->served);
     waits_init(&agent->waits);
     agent->settling = settling_create();
+    agent->explainer = explainer_create();
     address_watch_init(&agent->addresses);
     agent->synced_bundle = BUNDLE_NOT_SENT;
     agent->inventory = inventory_create();
@@ -81,6 +83,7 @@ agent_init(struct agent *agent, const struct config *config,
 void
 agent_destroy(struct agent *agent)
 {
+    explainer_destroy(agent->explainer);
     webhooks_close(agent);
     waits_destroy(&agent->waits);
     settling_destroy(agent->settling);
@@ -523,6 +526,8 @@ agent_run(struct agent *agent)
     did(agent, "answering webhooks");
     ovsdb_client_commit(agent->ovsdb);
     did(agent, "writing to OVSDB");
+    explainer_run(agent->explainer, agent);
+    did(agent, "explaining");
 }
 
 /* What main() does between agent_run() and agent_wait() is to run operators'
@@ -554,6 +559,7 @@ agent_wait(struct agent *agent)
     wiring_wait_list(agent);
     webhooks_wait(agent);
     settling_wait(agent->settling);
+    explainer_wait(agent->explainer);
     switch_session_wait(agent->session);
     if (agent->lost_at && agent->lost_at != LLONG_MAX) {
         poll_timer_wait_until(agent->lost_at);

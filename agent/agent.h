@@ -23,6 +23,7 @@
 #include "core/overlay.h"
 #include "openvswitch/shash.h"
 
+struct explainer;
 struct inventory_cache;
 struct inventory_source;
 struct ovsdb_client;
@@ -64,6 +65,7 @@ struct agent {
     long long int webhooks_retry;   /* When to try again, in ms; 0: no need. */
     struct waits waits;
     struct settling *settling;
+    struct explainer *explainer;    /* Of vtepd/explain. */
 
     /* Is what is known exactly what the last whole list said, but for what
      * inventory_source_changed() tells the source? */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "agent/agent.h"
+#include "agent/explain.h"
 #include "agent/listing.h"
 #include "agent/report.h"
 #include "openvswitch/dynamic-string.h"
@@ -24,23 +25,25 @@ typedef void report_func(const struct agent *, bool json, struct ds *answer);
 struct command {
     const char *name;
     const char *usage;
-    bool argument;              /* Does it take one? */
-    bool json;                  /* Does it take "json" after that? */
+    int n_arguments;            /* Takes up to as many... */
+    bool json;                  /* ...and "json" after them? */
     report_func *report;        /* Shows this, if not NULL... */
-    command_func *run;          /* ...else does this. */
+    command_func *run;          /* ...else does this, if not NULL... */
+                                /* ...else explains, and answers later. */
 };
 
 static command_func run_endpoints, run_resync, run_approve_deletions;
 
 static const struct command commands[] = {
-    { "vtepd/status", "[json]", false, true, report_status, NULL },
-    { "vtepd/hosts", "[json]", false, true, report_hosts, NULL },
-    { "vtepd/segments", "[json]", false, true, report_segments, NULL },
-    { "vtepd/endpoints", "[SEGMENT] [json]", true, true, NULL,
+    { "vtepd/status", "[json]", 0, true, report_status, NULL },
+    { "vtepd/hosts", "[json]", 0, true, report_hosts, NULL },
+    { "vtepd/segments", "[json]", 0, true, report_segments, NULL },
+    { "vtepd/endpoints", "[SEGMENT] [json]", 1, true, NULL,
       run_endpoints },
-    { "vtepd/tunnels", "[json]", false, true, report_tunnels, NULL },
-    { "vtepd/resync", "", false, false, NULL, run_resync },
-    { "vtepd/approve-deletions", "", false, false, NULL,
+    { "vtepd/tunnels", "[json]", 0, true, report_tunnels, NULL },
+    { "vtepd/explain", "FROM TO [json] | HOST [json]", 2, true, NULL, NULL },
+    { "vtepd/resync", "", 0, false, NULL, run_resync },
+    { "vtepd/approve-deletions", "", 0, false, NULL,
       run_approve_deletions },
 };
 
@@ -111,6 +114,22 @@ find_command(const char *name)
     OVS_NOT_REACHED();
 }
 
+static void
+explain(struct agent *agent, struct unixctl_conn *conn,
+        const struct command *c, int n, const char *argv[], bool json)
+{
+    if (!n) {
+        char *error = xasprintf("which endpoints? usage: %s %s", c->name,
+                                c->usage);
+
+        unixctl_command_reply_error(conn, error);
+        free(error);
+    } else {
+        explainer_ask(agent->explainer, agent, conn, argv[1],
+                      n > 1 ? argv[2] : NULL, json);
+    }
+}
+
 /* A word "json" in the last place always asks for JSON. */
 static void
 run_command(struct unixctl_conn *conn, int argc, const char *argv[],
@@ -122,12 +141,15 @@ run_command(struct unixctl_conn *conn, int argc, const char *argv[],
     struct ds answer = DS_EMPTY_INITIALIZER;
     char *error;
 
-    if (n_arguments > c->argument) {
-        char *escaped = escape(argv[c->argument + 1]);
+    if (n_arguments > c->n_arguments) {
+        char *escaped = escape(argv[c->n_arguments + 1]);
 
         error = xasprintf("unknown argument \"%s\"; usage: %s %s", escaped,
                           c->name, c->usage);
         free(escaped);
+    } else if (!c->report && !c->run) {
+        explain(agent, conn, c, n_arguments, argv, json);
+        return;
     } else if (c->report) {
         c->report(agent, json, &answer);
         error = NULL;

@@ -32,9 +32,8 @@
 
 /* The whole. */
 
-/* What the agent waits for, for the caller to free, or NULL. */
-static char *
-waiting_for(const struct agent *agent)
+char *
+report_waiting_for(const struct agent *agent)
 {
     enum setting missing = config_missing(&agent->config);
     struct ovsdb_client_status ovsdb;
@@ -64,7 +63,7 @@ static void
 put_summary(struct facts *f, const struct agent *agent)
 {
     const char *host = agent->config.text[SETTING_HOST];
-    char *waiting = waiting_for(agent);
+    char *waiting = report_waiting_for(agent);
 
     ds_put_format(&f->text, "vtepd %s\n", VTEPD_VERSION);
     f->section = f->root;

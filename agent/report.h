@@ -16,6 +16,9 @@ struct facts;
 
 void report_status(const struct agent *, bool json, struct ds *s);
 
+/* What the agent waits for, for the caller to free, or NULL if it works. */
+char *report_waiting_for(const struct agent *);
+
 /* The part of the status that is about the cloud: inventory, webhooks. */
 void report_cloud(const struct agent *, struct facts *);
 

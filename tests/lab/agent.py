@@ -129,6 +129,9 @@ class Agent:
         """E.g. the JSON of "status", "tunnels", "endpoints"."""
         return json.loads(self.command(f"vtepd/{what}", "json"))
 
+    def show_explanation(self, *names: str) -> dict:
+        return json.loads(self.command("vtepd/explain", *names, "json"))
+
     def resync(self) -> None:
         """Has it list at once instead of at the next poll."""
         self.command("vtepd/resync")

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "agent/explain-names.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/inventory.h"
+#include "openvswitch/dynamic-string.h"
+#include "packets.h"
+#include "util.h"
+
+/* Endpoints with one MAC or address that are kept; and shown. */
+#define MAX_CANDIDATES 1000
+#define MAX_SHOWN 8
+
+struct candidates {
+    const struct endpoint_node *nodes[MAX_CANDIDATES];
+    size_t n;
+};
+
+static bool
+has_address(const struct endpoint *e, const struct in6_addr *ip)
+{
+    for (size_t i = 0; i < e->n_claims; i++) {
+        if (e->claims[i].kind != CLAIM_PAIR
+            && ipv6_addr_equals(&e->claims[i].ip, ip)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Looks at every endpoint: milliseconds even for a hundred thousand, and
+ * operators do not ask often. */
+static void
+find_by(const struct inventory *inv, const struct eth_addr *mac,
+        const struct in6_addr *ip, struct candidates *c)
+{
+    const struct endpoint_node *node;
+
+    HMAP_FOR_EACH (node, id_node, inventory_endpoint_nodes(inv)) {
+        const struct endpoint *e = node->endpoint;
+
+        if (e && (mac ? eth_addr_equals(e->mac, *mac) : has_address(e, ip))
+            && c->n < MAX_CANDIDATES) {
+            c->nodes[c->n++] = node;
+        }
+    }
+}
+
+static void
+find(const struct inventory *inv, const char *name, struct candidates *c)
+{
+    const struct endpoint_node *node = inventory_find_endpoint(inv, name);
+    struct eth_addr mac;
+    struct in6_addr ip;
+    ovs_be32 ip4;
+
+    c->n = 0;
+    if (node && node->endpoint) {
+        c->nodes[c->n++] = node;
+    } else if (eth_addr_from_string(name, &mac)) {
+        find_by(inv, &mac, NULL, c);
+    } else if (ip_parse(name, &ip4)) {
+        in6_addr_set_mapped_ipv4(&ip, ip4);
+        find_by(inv, NULL, &ip, c);
+    } else if (ipv6_parse(name, &ip)) {
+        find_by(inv, NULL, &ip, c);
+    }
+}
+
+static int
+compare_nodes(const void *a_, const void *b_)
+{
+    const struct endpoint_node *const *a = a_;
+    const struct endpoint_node *const *b = b_;
+
+    return strcmp((*a)->id, (*b)->id);
+}
+
+static char *
+ambiguous(const char *name, struct candidates *c)
+{
+    struct ds s = DS_EMPTY_INITIALIZER;
+
+    qsort(c->nodes, c->n, sizeof c->nodes[0], compare_nodes);
+    ds_put_format(&s, "%s is ambiguous, name the endpoint by its id:", name);
+    for (size_t i = 0; i < MIN(c->n, MAX_SHOWN); i++) {
+        ds_put_format(&s, "%s %s (segment %s)", i ? "," : "", c->nodes[i]->id,
+                      c->nodes[i]->endpoint->segment->id);
+    }
+    if (c->n > MAX_SHOWN) {
+        ds_put_format(&s, " and %"PRIuSIZE" more", c->n - MAX_SHOWN);
+    }
+    return ds_steal_cstr(&s);
+}
+
+/* Returns how many pairs of different endpoints share a segment; the first is
+ * '*fromp' and '*top'. */
+static size_t
+find_common(const struct candidates *from, const struct candidates *to,
+            const struct endpoint_node **fromp,
+            const struct endpoint_node **top)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < from->n; i++) {
+        for (size_t j = 0; j < to->n; j++) {
+            const struct endpoint_node *a = from->nodes[i], *b = to->nodes[j];
+
+            if (a != b && a->endpoint->segment == b->endpoint->segment
+                && !n++) {
+                *fromp = a;
+                *top = b;
+            }
+        }
+    }
+    return n;
+}
+
+char *
+explain_find_pair(const struct inventory *inv, const char *from_name,
+                  const char *to_name, const struct endpoint_node **fromp,
+                  const struct endpoint_node **top)
+{
+    struct candidates *from = xmalloc(sizeof *from);
+    struct candidates *to = xmalloc(sizeof *to);
+    char *error = NULL;
+
+    find(inv, from_name, from);
+    find(inv, to_name, to);
+    *fromp = from->n ? from->nodes[0] : NULL;
+    *top = to->n ? to->nodes[0] : NULL;
+    if ((from->n > 1 || to->n > 1)
+        && find_common(from, to, fromp, top) != 1) {
+        error = from->n > 1 ? ambiguous(from_name, from)
+                            : ambiguous(to_name, to);
+    }
+    free(from);
+    free(to);
+    return error;
+}

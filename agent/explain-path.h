@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef VTEPD_EXPLAIN_PATH_H
+#define VTEPD_EXPLAIN_PATH_H 1
+
+/* Whether a packet gets from one endpoint to another, as this host knows it:
+ * what has to be asked of the switch for that, and what the answers mean.
+ *
+ * Causes are looked at before their consequences: what the inventory says,
+ * where the endpoints are plugged in, the tunnel, the flows, the packets. */
+
+#include "agent/explain-trace.h"
+#include "agent/explanation.h"
+#include "openflow/switch-query.h"
+
+struct agent;
+struct endpoint_node;
+struct overlay_way;
+
+/* What one wants to know, and what was found out. */
+struct path_question {
+    const char *from_name, *to_name;    /* As given. */
+    const struct endpoint_node *from, *to;  /* NULL: nothing of the name. */
+
+    /* Answers. */
+    bool asked;                 /* Was the switch asked? */
+    struct switch_query query;
+    struct trace_packet packet;
+    const char *trace_error;    /* Why there is no trace, or NULL. */
+    struct trace_result trace;
+};
+
+/* Puts into the question what is to be asked, if the switch can be of any
+ * help.  Returns whether it can. */
+bool explain_path_prepare(const struct agent *, struct path_question *);
+
+void explain_path(const struct agent *, const struct path_question *,
+                  struct explanation *);
+
+/* Why there is a tunnel to 'host', or none. */
+void explain_host(const struct agent *, const char *host,
+                  struct explanation *);
+
+/* Shared by the parts of an explanation. */
+
+/* Is vtepd able to work, and how fresh is what it knows? */
+void explain_agent(const struct agent *, struct explanation *);
+
+/* The way to 'node's host: true if there is one. */
+bool explain_way(const struct agent *, const struct endpoint_node *,
+                 struct explanation *, struct overlay_way *);
+
+/* All flows that the switch needs for the two endpoints. */
+void explain_for_each_flow(const struct agent *, const struct path_question *,
+                           const struct overlay_way *, flow_cb *, void *aux);
+
+/* Does the switch do what it should?  True if nothing is in the way. */
+bool explain_switch(const struct agent *, const struct path_question *,
+                    const struct overlay_way *, struct explanation *);
+
+/* Does the inventory place the endpoint here? */
+bool explain_is_here(const struct agent *, const struct endpoint_node *);
+
+/* Is the endpoint, which the inventory places here, plugged in as it should
+ * be? */
+bool explain_plug(const struct agent *, const struct endpoint_node *,
+                  struct explanation *);
+
+#endif /* explain-path.h */

@@ -109,6 +109,12 @@ class Agent:
         return self._webhook
 
     @property
+    def state_file(self) -> Path:
+        """Where it keeps the last known inventory."""
+        return (self.hypervisor.folder / f"{self.name}-state"
+                / f"inventory-{self.hypervisor.name}.json")
+
+    @property
     def pid(self) -> int:
         assert self._daemon is not None
         return self._daemon.pid

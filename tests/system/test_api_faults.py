@@ -223,3 +223,38 @@ def test_list_lacks_much(scene: Scene, n_left: float) -> None:
     assert status["endpoints"] == (3 if n_left else 0)
     scene.cloud.clear_faults()
     scene.connect(a, b)
+
+
+@pytest.mark.parametrize("hung", [False, True])
+def test_nothing_is_known_at_start(scene: Scene, hung: bool) -> None:
+    """Neither a state file nor the API: what is in the switch stays."""
+    a, b = scene.pair()
+    agent = scene.agents["hv1"]
+    items = scene.cloud.objects()
+    with forwarding(scene, a, b):
+        agent.stop()
+        agent.state_file.unlink()
+        if hung:
+            scene.cloud.inject(count=-1, delay=3600)
+        else:
+            scene.cloud.stop()
+        agent.start()
+        trouble = "list_under_way" if hung else "failing"
+        status = wait_until(
+            lambda: inventory(agent), "there is trouble for some time",
+            until=lambda s: (s[f"{trouble}_for_seconds"] or 0) >= 2)
+        assert not status["whole"] and not status["from_state_file"]
+        assert status["endpoints"] == 0
+        text = agent.command("vtepd/status")
+        assert "waiting for the first whole inventory" in text
+        if hung:
+            scene.cloud.stop()
+        else:
+            assert "Failed to connect" in text
+        scene.cloud.start()
+        scene.cloud.replace(*items)
+        recovers(agent)
+        wait_until(lambda: agent.show("status")["openflow"]["state"],
+                   "it has compared everything",
+                   until=lambda state: state == "synced")
+        assert agent.show("status")["openflow"]["flow_mods"] == 0

@@ -9,7 +9,6 @@ import json
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
 import pytest
 
@@ -20,11 +19,6 @@ from scene import Scene
 HYPERVISORS = 2
 WATCHED = False         # Deletions by events are not held.
 SETTINGS = {"hold": "3600"}     # Deletions stay held.
-
-
-def state_file(agent: Agent) -> Path:
-    return (agent.hypervisor.folder / f"{agent.name}-state"
-            / f"inventory-{agent.hypervisor.name}.json")
 
 
 def inventory(agent: Agent) -> dict:
@@ -157,21 +151,21 @@ def test_old_file_harms_nobody(scene: Scene) -> None:
     agent = scene.agents["hv1"]
     scene.ready(a)
     wait_saved(agent)
-    old = state_file(agent).read_bytes()
+    old = agent.state_file.read_bytes()
     b = scene.vm("b", "blue", "hv2")
     scene.connect(a, b)
     before = scene.settle("hv1")
     with a.pinging(b.ipv4) as finish:
         agent.stop()
-        assert state_file(agent).read_bytes() != old
-        state_file(agent).write_bytes(old)
+        assert agent.state_file.read_bytes() != old
+        agent.state_file.write_bytes(old)
         agent.start()
         wait_api(agent)
         scene.pass_lists("hv1")
         assert finish().lost == 0
     scene.wait_state("hv1", before)
     wait_saved(agent)
-    assert state_file(agent).read_bytes() != old
+    assert agent.state_file.read_bytes() != old
 
 
 def test_deletions_are_held_at_start(scene: Scene) -> None:
@@ -199,7 +193,7 @@ def test_file_can_be_read(scene: Scene) -> None:
     a, b = scene.pair()
     agent = scene.agents["hv1"]
     wait_saved(agent)
-    path = state_file(agent)
+    path = agent.state_file
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700
     assert [p.name for p in path.parent.iterdir()] == ["inventory-hv1.json"]
@@ -243,7 +237,7 @@ def test_bad_files(scene: Scene) -> None:
     agent = scene.agents["hv1"]
     wait_saved(agent)
     agent.stop()
-    path = state_file(agent)
+    path = agent.state_file
     good = path.read_bytes()
 
     def summed(text: bytes) -> bytes:
@@ -292,7 +286,7 @@ def test_disk(scene: Scene, trouble_first: str, words: str) -> None:
     a, b = scene.pair()
     agent = scene.agents["hv1"]
     wait_saved(agent)
-    path = state_file(agent)
+    path = agent.state_file
     in_mounts_of(agent, "mount", "-t", "tmpfs", "-o", "size=4k,mode=0700",
                  "none", str(path.parent))
     in_mounts_of(agent, "sh", "-c", f"cd {path.parent} && {trouble_first}")

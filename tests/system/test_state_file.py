@@ -232,7 +232,8 @@ def trouble(agent: Agent, offset: int) -> list[str]:
 
 
 def test_bad_files(scene: Scene) -> None:
-    """Each is told in one line and done without."""
+    """Each is told in one line and in the status, done without, and
+    replaced."""
     a, b = scene.pair()
     agent = scene.agents["hv1"]
     wait_saved(agent)
@@ -259,9 +260,20 @@ def test_bad_files(scene: Scene) -> None:
         for words, content in cases.items():
             path.write_bytes(content)
             offset = agent.log_size()
+            scene.cloud.inject(count=-1, status=500)
             agent.start()
+            status = wait_until(
+                lambda: inventory(agent), "the API has failed",
+                until=lambda status: status["failures"] > 0)
+            assert words in status["state_file_error"]
+            assert status["state_file_failing_for_seconds"] >= 0
+            assert not status["from_state_file"]
+            assert "trouble for" in agent.command("vtepd/status")
+            scene.cloud.clear_faults()
+            agent.resync()
             wait_api(agent)
             wait_saved(agent)
+            assert inventory(agent)["state_file_error"] is None
             agent.stop()
             line, = trouble(agent, offset)
             assert words in line and str(path) in line, line

@@ -4,7 +4,6 @@
 #include "cloud/address-text.h"
 
 #include <arpa/inet.h>
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,16 +13,14 @@
 const char *
 mac_from_text(const char *s, struct eth_addr *mac)
 {
-    static const char bad[] = "is not a MAC address (xx:xx:xx:xx:xx:xx)";
+    for (int i = 0; i < ETH_ADDR_LEN; i++, s += 3) {
+        int high = hexit_value(s[0]);
+        int low = high >= 0 ? hexit_value(s[1]) : -1;
 
-    for (int i = 0; i < 17; i++) {
-        bool ok = i % 3 == 2 ? s[i] == ':' : isxdigit((unsigned char) s[i]);
-        if (!ok) {
-            return bad;
+        if (low < 0 || s[2] != (i < ETH_ADDR_LEN - 1 ? ':' : '\0')) {
+            return "is not a MAC address (xx:xx:xx:xx:xx:xx)";
         }
-    }
-    if (!eth_addr_from_string(s, mac)) {
-        return bad;
+        mac->ea[i] = high << 4 | low;
     }
     return (eth_addr_is_zero(*mac) ? "is the zero MAC address"
             : eth_addr_is_multicast(*mac)

@@ -42,13 +42,11 @@ decode_put(const struct json_node *root, struct inventory_event *event)
         return true;
     }
 
-    event->object = object_json_decode(root, event->kind, event->id);
+    event->object = object_json_decode(root, event->kind, &event->id);
     if (!event->object) {
         return false;
     }
     event->type = INVENTORY_EVENT_PUT;
-    free(event->id);
-    event->id = NULL;
     return true;
 }
 

@@ -323,6 +323,27 @@ node_member(const struct json_node *up, const char *name)
     return node_of_value(up, name, json_object_get(up->value, name));
 }
 
+void
+node_members(const struct json_node *up, const char *const names[], size_t n,
+             struct json_node nodes[])
+{
+    const char *name;
+    json_t *value;
+    size_t i = 0;               /* Members mostly stand in the same order. */
+
+    for (size_t j = 0; j < n; j++) {
+        nodes[j] = node_of_value(up, names[j], NULL);
+    }
+    json_object_foreach (up->value, name, value) {
+        for (size_t j = 0; j < n; j++, i = i + 1 < n ? i + 1 : 0) {
+            if (names[i][0] == name[0] && !strcmp(names[i], name)) {
+                nodes[i] = node_of_value(up, names[i], value);
+                break;
+            }
+        }
+    }
+}
+
 struct json_node
 node_item(const struct json_node *up, size_t index)
 {
@@ -481,7 +502,7 @@ node_value_decode(json_t *value, struct inventory_item *item)
     struct json_node root = { .decoder = &decoder, .value = value };
 
     if (object_json_identify(&root, NULL, item)) {
-        item->object = object_json_decode(&root, item->kind, item->id);
+        item->object = object_json_decode(&root, item->kind, &item->id);
     }
     item->error = decoder.error;
 }

@@ -37,7 +37,8 @@ struct inventory_item {
     char *unknown_kind;
 
     /* Which object was refused, as far as that can be told; 'id' may be NULL,
-     * and 'kind' means something only beside an 'id'. */
+     * as it is beside an object, and 'kind' means something only beside an
+     * 'id'. */
     enum object_kind kind;
     char *id;
 };

@@ -85,6 +85,11 @@ struct json_node node_of_item(const struct json_node *up, size_t index,
 struct json_node node_member(const struct json_node *up,
                              const char *name);
 
+/* Likewise, the members 'names' of 'up', 'n' of them, into 'nodes': in one look
+ * through the object, for those of which there may be a million. */
+void node_members(const struct json_node *up, const char *const names[],
+                  size_t n, struct json_node nodes[]);
+
 /* Item 'index' of 'up', which must be an array with so many items. */
 struct json_node node_item(const struct json_node *up, size_t index);
 

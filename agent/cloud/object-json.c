@@ -480,6 +480,9 @@ decode_pairs(const struct json_node *node, struct endpoint_object *endpoint)
     if (!node_get_array(node, OBJECT_MAX_PAIRS, &n)) {
         return false;
     }
+    if (!n) {
+        return true;            /* As nearly all have it. */
+    }
     endpoint->pairs = xcalloc(n, sizeof *endpoint->pairs);
     for (size_t i = 0; i < n; i++) {
         struct json_node item = node_item(node, i);
@@ -502,26 +505,45 @@ decode_pairs(const struct json_node *node, struct endpoint_object *endpoint)
     return true;
 }
 
+enum endpoint_member {
+    ENDPOINT_SEGMENT,
+    ENDPOINT_HOST,
+    ENDPOINT_MAC,
+    ENDPOINT_IPS,
+    ENDPOINT_PORT_SECURITY,
+    ENDPOINT_HOSTNAME,
+    ENDPOINT_ALLOWED_PAIRS,
+    N_ENDPOINT_MEMBERS
+};
+static const char *const endpoint_members[N_ENDPOINT_MEMBERS] = {
+    [ENDPOINT_SEGMENT] = "segment",
+    [ENDPOINT_HOST] = "host",
+    [ENDPOINT_MAC] = "mac",
+    [ENDPOINT_IPS] = "ips",
+    [ENDPOINT_PORT_SECURITY] = "port_security",
+    [ENDPOINT_HOSTNAME] = "hostname",
+    [ENDPOINT_ALLOWED_PAIRS] = "allowed_pairs",
+};
+
 static bool
 decode_endpoint(const struct json_node *root, struct object *object)
 {
     struct endpoint_object *endpoint = &object->endpoint;
-    struct json_node segment = node_member(root, "segment");
-    struct json_node host = node_member(root, "host");
-    struct json_node mac = node_member(root, "mac");
-    struct json_node ips = node_member(root, "ips");
-    struct json_node security = node_member(root, "port_security");
-    struct json_node hostname = node_member(root, "hostname");
-    struct json_node pairs = node_member(root, "allowed_pairs");
+    struct json_node m[N_ENDPOINT_MEMBERS];
 
+    node_members(root, endpoint_members, N_ENDPOINT_MEMBERS, m);
     endpoint->port_security = true;
-    return (node_require(&segment) && get_id(&segment, &endpoint->segment)
-            && node_require(&host) && get_id(&host, &endpoint->host)
-            && node_require(&mac) && get_mac(&mac, &endpoint->mac)
-            && decode_ips(&ips, endpoint)
-            && node_get_bool(&security, &endpoint->port_security)
-            && get_name(&hostname, &endpoint->hostname)
-            && decode_pairs(&pairs, endpoint));
+    return (node_require(&m[ENDPOINT_SEGMENT])
+            && get_id(&m[ENDPOINT_SEGMENT], &endpoint->segment)
+            && node_require(&m[ENDPOINT_HOST])
+            && get_id(&m[ENDPOINT_HOST], &endpoint->host)
+            && node_require(&m[ENDPOINT_MAC])
+            && get_mac(&m[ENDPOINT_MAC], &endpoint->mac)
+            && decode_ips(&m[ENDPOINT_IPS], endpoint)
+            && node_get_bool(&m[ENDPOINT_PORT_SECURITY],
+                             &endpoint->port_security)
+            && get_name(&m[ENDPOINT_HOSTNAME], &endpoint->hostname)
+            && decode_pairs(&m[ENDPOINT_ALLOWED_PAIRS], endpoint));
 }
 
 /* Any object. */
@@ -586,16 +608,17 @@ object_json_get_revision(const struct json_node *root, uint64_t *revision)
 
 struct object *
 object_json_decode(const struct json_node *root, enum object_kind kind,
-                   const char *id)
+                   char **idp)
 {
     struct object *object = xzalloc(sizeof *object);
     object->kind = kind;
-    object->id = xstrdup(id);
 
     if (!object_json_get_revision(root, &object->revision)
         || !decoders[kind](root, object)) {
         object_destroy(object);
         return NULL;
     }
+    object->id = *idp;
+    *idp = NULL;
     return object;
 }

@@ -31,9 +31,9 @@ bool object_json_identify(const struct json_node *root,
 bool object_json_get_revision(const struct json_node *root,
                               uint64_t *revision);
 
-/* Decodes all of 'root', which was identified.  Returns NULL after recording
- * why it is refused. */
+/* Decodes all of 'root', which was identified.  Takes over '*idp', its id, and
+ * makes that NULL; or returns NULL after recording why it is refused. */
 struct object *object_json_decode(const struct json_node *root,
-                                  enum object_kind kind, const char *id);
+                                  enum object_kind kind, char **idp);
 
 #endif /* object-json.h */

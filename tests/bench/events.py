@@ -23,9 +23,8 @@ from .host import Host, status
 from .install import final_flows
 from .inventory import OWN_ADDRESS, Shape, endpoint, endpoint_id
 from .openflow import FlowCounter
-from .ovsdb import PortWatch
+from .ovsdb import PortWatch, insert_all
 from .static_api import StaticApi
-from .tunnels import insert_all
 
 # No list is to disturb.
 SETTINGS = {"poll": "86400"}

@@ -1,11 +1,46 @@
 # SPDX-License-Identifier: Apache-2.0
-"""When ports have their OpenFlow port numbers, by an OVSDB monitor."""
+"""Tunnel ports without vtepd, and when ports have their OpenFlow port numbers,
+by an OVSDB monitor."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from lab.ovsdb import OvsdbConnection
+
+from .host import BRIDGE
+from .inventory import SELF
+
+COLUMNS = ["name", "type", "options", "external_ids", "other_config", "bfd",
+           "ofport_request"]
+
+
+def tunnel_rows(connection: OvsdbConnection) -> list[dict]:
+    """The Interface rows that vtepd has made, as in RFC 7047."""
+    result, = connection.transact({
+        "op": "select", "table": "Interface", "columns": COLUMNS,
+        "where": [["external_ids", "includes",
+                   ["map", [["vtepd-owner", SELF]]]]]})
+    return result["rows"]
+
+
+def insert_all(connection: OvsdbConnection, rows: list[dict]) -> None:
+    operations: list[dict] = []
+    for i, row in enumerate(rows):
+        operations += [
+            {"op": "insert", "table": "Interface", "uuid-name": f"i{i}",
+             "row": row},
+            {"op": "insert", "table": "Port", "uuid-name": f"p{i}",
+             "row": {"name": row["name"],
+                     "external_ids": row["external_ids"],
+                     "interfaces": ["named-uuid", f"i{i}"]}}]
+    connection.transact(*operations, {
+        "op": "mutate", "table": "Bridge", "where": [["name", "==", BRIDGE]],
+        "mutations": [["ports", "insert", ["set", [
+            ["named-uuid", f"p{i}"] for i in range(len(rows))]]]]},
+        {"op": "mutate", "table": "Open_vSwitch", "where": [],
+         "mutations": [["next_cfg", "+=", 1]]})
+
 
 
 class PortWatch(OvsdbConnection):

@@ -7,46 +7,13 @@ from __future__ import annotations
 
 import time
 
-from lab.ovsdb import OvsdbConnection
-
 from .daemons import cpu_seconds, settle, wait_for
 from .figures import Figure
-from .host import BRIDGE, Host, status
+from .host import Host, status
 from .install import final_flows, reach
-from .inventory import SELF, Shape
-from .ovsdb import PortWatch
+from .inventory import Shape
+from .ovsdb import PortWatch, insert_all, tunnel_rows
 from .static_api import StaticApi
-
-COLUMNS = ["name", "type", "options", "external_ids", "other_config", "bfd",
-           "ofport_request"]
-
-
-def tunnel_rows(connection: OvsdbConnection) -> list[dict]:
-    """The Interface rows that vtepd has made, as in RFC 7047."""
-    result, = connection.transact({
-        "op": "select", "table": "Interface", "columns": COLUMNS,
-        "where": [["external_ids", "includes",
-                   ["map", [["vtepd-owner", SELF]]]]]})
-    return result["rows"]
-
-
-def insert_all(connection: OvsdbConnection, rows: list[dict]) -> None:
-    operations: list[dict] = []
-    for i, row in enumerate(rows):
-        operations += [
-            {"op": "insert", "table": "Interface", "uuid-name": f"i{i}",
-             "row": row},
-            {"op": "insert", "table": "Port", "uuid-name": f"p{i}",
-             "row": {"name": row["name"],
-                     "external_ids": row["external_ids"],
-                     "interfaces": ["named-uuid", f"i{i}"]}}]
-    connection.transact(*operations, {
-        "op": "mutate", "table": "Bridge", "where": [["name", "==", BRIDGE]],
-        "mutations": [["ports", "insert", ["set", [
-            ["named-uuid", f"p{i}"] for i in range(len(rows))]]]]},
-        {"op": "mutate", "table": "Open_vSwitch", "where": [],
-         "mutations": [["next_cfg", "+=", 1]]})
-
 
 def floor(rows: list[dict]) -> tuple[float, float]:
     """Seconds, and of ovs-vswitchd's CPU."""

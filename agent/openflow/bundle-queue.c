@@ -37,6 +37,7 @@ struct bundle {
     bool unbundled;
     uint32_t first_xid;         /* Of message 0. */
     struct position next;       /* To send. */
+    struct position found;      /* By bundle_queue_find(), last. */
 };
 
 void
@@ -96,7 +97,7 @@ advance(const struct bundle *b, struct position *p)
 static void
 begin_sending(struct bundle_queue *q, struct bundle *b)
 {
-    b->next = first_position(b);
+    b->next = b->found = first_position(b);
     b->first_xid = q->next_xid;
     q->next_xid = (q->next_xid + b->n_messages) | XID_BASE;
 }
@@ -235,11 +236,30 @@ bundle_queue_answered(struct bundle_queue *q, ovs_be32 xid)
     return true;
 }
 
+/* Errors come in the order of the messages, so it goes on where it was. */
+static const struct ofp_header *
+find_message(struct bundle *b, size_t index)
+{
+    struct position *p = &b->found;
+    const struct ofp_header *oh;
+
+    if (index < p->index) {
+        *p = first_position(b);
+    }
+    while (p->index < index) {
+        advance(b, p);
+    }
+    oh = message_at(p);
+    return (oh->type == BUNDLE_ADD_MESSAGE
+            ? ofpbuf_at_assert(p->chunk, p->offset + ADDED_OFS, sizeof *oh)
+            : oh);
+}
+
 enum bundle_part
-bundle_queue_find(const struct bundle_queue *q, ovs_be32 xid,
+bundle_queue_find(struct bundle_queue *q, ovs_be32 xid,
                   const struct ofp_header **message)
 {
-    const struct bundle *b;
+    struct bundle *b;
 
     if (!bundle_queue_is_own_xid(xid)) {
         return BUNDLE_NONE;
@@ -248,19 +268,10 @@ bundle_queue_find(const struct bundle_queue *q, ovs_be32 xid,
         size_t index = index_of(b, xid);
 
         if (index < b->n_messages) {
-            struct position p = first_position(b);
-
             if (index == b->n_messages - 1) {
                 return BUNDLE_END;
             }
-            while (p.index < index) {
-                advance(b, &p);
-            }
-            *message = message_at(&p);
-            if ((*message)->type == BUNDLE_ADD_MESSAGE) {
-                *message = ofpbuf_at_assert(p.chunk, p.offset + ADDED_OFS,
-                                            sizeof **message);
-            }
+            *message = find_message(b, index);
             return BUNDLE_MESSAGE;
         }
     }

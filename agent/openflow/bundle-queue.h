@@ -61,7 +61,7 @@ enum bundle_part {
     BUNDLE_MESSAGE,             /* One of its messages... */
     BUNDLE_END,                 /* ...or what ends it: it was not applied. */
 };
-enum bundle_part bundle_queue_find(const struct bundle_queue *, ovs_be32 xid,
+enum bundle_part bundle_queue_find(struct bundle_queue *, ovs_be32 xid,
                                    const struct ofp_header **message);
 
 /* The oldest bundle was not applied: sends all that is not answered once more,

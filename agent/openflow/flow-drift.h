@@ -26,14 +26,8 @@
 
 enum {
     DRIFT_MAX = 1000,           /* Flows and groups remembered. */
-    DRIFT_COLLECT = 20,         /* From the first change to the repair... */
-    DRIFT_COLLECT_MAX = 300,    /* ...or, if everything is to be read, from
-                                 * the last one, up to so long. */
-    DRIFT_AT_ONCE = 3,          /* Repairs of one thing without waiting. */
-    DRIFT_WAIT_MIN = 1000,      /* Before the next one. */
-    DRIFT_WAIT_MAX = 60000,
-    DRIFT_QUIET = 10000,        /* After that there was no repair, or twice
-                                 * the wait. */
+    DRIFT_COLLECT_MAX = 300,    /* While more and more changes, reading
+                                 * everything waits so long. */
 };
 
 struct flow_drift;
@@ -64,6 +58,10 @@ bool flow_drift_is_paused(const struct flow_drift *);
 void flow_drift_flow_refused(struct flow_drift *, const struct reported_flow *,
                              const char *error, long long int now);
 void flow_drift_group_refused(struct flow_drift *, uint32_t group,
+                              const char *error, long long int now);
+
+/* The same for a flow of 'table' that cannot be told more exactly. */
+void flow_drift_other_refused(struct flow_drift *, uint8_t table,
                               const char *error, long long int now);
 
 /* What to do now. */

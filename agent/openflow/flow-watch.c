@@ -9,6 +9,7 @@
 #include "byte-order.h"
 #include "openflow/flow-drift.h"
 #include "openflow/installed-flows.h"
+#include "openflow/openflow-1.1.h"
 #include "openflow/openflow-1.4.h"
 #include "openvswitch/match.h"
 #include "openvswitch/ofp-connection.h"
@@ -19,9 +20,6 @@
 #include "openvswitch/ofp-protocol.h"
 #include "openvswitch/ofpbuf.h"
 #include "util.h"
-
-/* Ports from this one up are reserved (OpenFlow 1.5.1, 7.2.1.2). */
-#define MAX_PORT OFPP_MAX
 
 /* The only monitor of the connection. */
 #define MONITOR_ID 1
@@ -123,7 +121,7 @@ flow_refused(const struct ofp_header *oh, const char *error,
     ofpbuf_init(&actions, 0);
     if (!ofputil_decode_flow_mod(
             &fm, oh, ofputil_protocol_from_ofp_version(oh->version), NULL,
-            NULL, &actions, MAX_PORT, UINT8_MAX)) {
+            NULL, &actions, OFPP_MAX, UINT8_MAX)) {
         minimatch_expand(&fm.match, &match);
         flow_drift_flow_refused(drift, &(struct reported_flow) {
             .match = &match,
@@ -134,6 +132,11 @@ flow_refused(const struct ofp_header *oh, const char *error,
             .table = fm.table_id,
         }, error, now);
         minimatch_destroy(&fm.match);
+    } else {
+        /* Not even our own library understands it. */
+        const struct ofp11_flow_mod *ofm = (const void *) (oh + 1);
+
+        flow_drift_other_refused(drift, ofm->table_id, error, now);
     }
     ofpbuf_uninit(&actions);
 }

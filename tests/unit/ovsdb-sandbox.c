@@ -142,6 +142,12 @@ ovsdb_sandbox_start_switch(struct ovsdb_sandbox *sandbox)
 }
 
 void
+ovsdb_sandbox_stop_switch(struct ovsdb_sandbox *sandbox)
+{
+    stop(&sandbox->switch_pid);
+}
+
+void
 ovsdb_sandbox_init(struct ovsdb_sandbox *sandbox)
 {
     const char *tmp = getenv("TMPDIR");
@@ -185,30 +191,50 @@ ovsdb_sandbox_destroy(struct ovsdb_sandbox *sandbox)
     free(sandbox->remote);
 }
 
+/* Adds the words of 'args', which it frees. */
+static void
+run_words(const struct ovsdb_sandbox *sandbox, struct svec *argv, char *args)
+{
+    char *save = NULL;
+
+    for (char *word = strtok_r(args, " ", &save); word;
+         word = strtok_r(NULL, " ", &save)) {
+        svec_add(argv, word);
+    }
+    svec_terminate(argv);
+    run(sandbox->dir, argv->names);
+    svec_destroy(argv);
+    free(args);
+}
+
 void
 ovsdb_sandbox_vsctl(const struct ovsdb_sandbox *sandbox,
                     const char *format, ...)
 {
     struct svec argv = SVEC_EMPTY_INITIALIZER;
-    char *args, *save = NULL;
     va_list va;
-
-    va_start(va, format);
-    args = xvasprintf(format, va);
-    va_end(va);
 
     svec_add(&argv, "ovs-vsctl");
     svec_add_nocopy(&argv, xasprintf("--db=%s", sandbox->remote));
     svec_add(&argv, "--no-wait");
     svec_add(&argv, "--no-syslog");
-    for (char *word = strtok_r(args, " ", &save); word;
-         word = strtok_r(NULL, " ", &save)) {
-        svec_add(&argv, word);
-    }
-    svec_terminate(&argv);
-    run(sandbox->dir, argv.names);
-    svec_destroy(&argv);
-    free(args);
+    va_start(va, format);
+    run_words(sandbox, &argv, xvasprintf(format, va));
+    va_end(va);
+}
+
+void
+ovsdb_sandbox_ofctl(const struct ovsdb_sandbox *sandbox, const char *format,
+                    ...)
+{
+    struct svec argv = SVEC_EMPTY_INITIALIZER;
+    va_list va;
+
+    svec_add(&argv, "ovs-ofctl");
+    svec_add(&argv, "--protocols=OpenFlow15");
+    va_start(va, format);
+    run_words(sandbox, &argv, xvasprintf(format, va));
+    va_end(va);
 }
 
 void

@@ -28,10 +28,15 @@ void ovsdb_sandbox_destroy(struct ovsdb_sandbox *);
 void ovsdb_sandbox_start_server(struct ovsdb_sandbox *);
 void ovsdb_sandbox_stop_server(struct ovsdb_sandbox *);
 void ovsdb_sandbox_start_switch(struct ovsdb_sandbox *);
+void ovsdb_sandbox_stop_switch(struct ovsdb_sandbox *);
 
 /* Runs "ovs-vsctl ARGS" on the database, words separated by spaces, and waits
  * for its end but not for ovs-vswitchd. */
 void ovsdb_sandbox_vsctl(const struct ovsdb_sandbox *, const char *format, ...)
+    OVS_PRINTF_FORMAT(2, 3);
+
+/* Runs "ovs-ofctl ARGS" likewise, with OpenFlow 1.5. */
+void ovsdb_sandbox_ofctl(const struct ovsdb_sandbox *, const char *format, ...)
     OVS_PRINTF_FORMAT(2, 3);
 
 /* Applies a transaction (RFC 7047 4.1.3, without the database's name) to the

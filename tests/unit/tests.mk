@@ -75,6 +75,9 @@ unit_flow-spec := $(addprefix agent/core/,flow-spec.o flow-builder.o \
     flow-diff.o pipeline.o) $(unit_inventory)
 unit_batch := $(addprefix agent/openflow/,batch.o bundle-queue.o) \
     $(addprefix agent/core/,flow-spec.o flow-builder.o pipeline.o)
+unit_switch-session := $(patsubst %.c,%.o,$(wildcard agent/openflow/*.c)) \
+    $(addprefix agent/core/,flow-diff.o flow-spec.o flow-builder.o \
+    pipeline.o) tests/unit/ovsdb-sandbox.o tests/unit/openflow-relay.o
 unit_overlay := tests/unit/model-host.o tests/unit/inventory-text.o \
     $(core_objects)
 

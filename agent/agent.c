@@ -416,6 +416,7 @@ static bool
 is_ready(const struct agent *agent)
 {
     return agent->configured && ovsdb_client_is_ready(agent->ovsdb)
+           && ovsdb_client_may_serve(agent->ovsdb)
            && agent_has_inventory(agent);
 }
 
@@ -582,6 +583,12 @@ agent_wait(struct agent *agent)
     if (agent->configured) {
         address_watch_wait(&agent->addresses);
     }
+}
+
+bool
+agent_is_second(const struct agent *agent)
+{
+    return ovsdb_client_is_denied(agent->ovsdb);
 }
 
 void

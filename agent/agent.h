@@ -107,6 +107,9 @@ void agent_destroy(struct agent *);
 void agent_run(struct agent *);
 void agent_wait(struct agent *);
 
+/* Does another vtepd serve the bridge?  Then this one is to leave. */
+bool agent_is_second(const struct agent *);
+
 /* Is there an inventory to work by? */
 bool agent_has_inventory(const struct agent *);
 

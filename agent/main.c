@@ -292,6 +292,10 @@ main(int argc, char *argv[])
 
     while (!exiting) {
         agent_run(&agent);
+        if (agent_is_second(&agent)) {
+            VLOG_FATAL("another vtepd serves bridge %s already; leaving",
+                       agent.config.text[SETTING_BRIDGE]);
+        }
         unixctl_server_run(unixctl);
         run_memory_trim(&trim);
         agent_wait(&agent);

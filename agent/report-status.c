@@ -45,6 +45,9 @@ report_waiting_for(const struct agent *agent)
         return xasprintf("a value of --%s, or of external_ids:%s",
                          setting_infos[missing].option,
                          setting_infos[missing].key);
+    } else if (!ovsdb_client_may_serve(agent->ovsdb)) {
+        return xasprintf("the end of another vtepd that serves bridge %s",
+                         agent->config.text[SETTING_BRIDGE]);
     } else if (!agent_has_inventory(agent)) {
         return xstrdup(agent->source_error ? "an inventory that can be used"
                                            : "the first whole inventory");

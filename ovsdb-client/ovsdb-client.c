@@ -9,6 +9,7 @@
 
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
+#include "ovsdb-client/bridge-lock.h"
 #include "ovsdb-client/installed-marks.h"
 #include "ovsdb-client/integration-bridge.h"
 #include "ovsdb-client/listen-probe.h"
@@ -52,6 +53,7 @@ struct ovsdb_client {
     char *remote;
     struct ovsdb_idl *idl;
     struct listen_probe *probe;
+    struct bridge_lock *lock;
     struct ovsdb_client_callbacks callbacks;
 
     struct switch_rows rows;
@@ -124,6 +126,7 @@ ovsdb_client_create(const char *remote,
     ovsdb_idl_set_probe_interval(client->idl, PROBE_INTERVAL);
     ovsdb_idl_set_leader_only(client->idl, false);
     client->probe = listen_probe_create(remote);
+    client->lock = bridge_lock_create(client->idl);
 
     switch_rows_init(&client->rows, client->idl);
     client->monitor = port_monitor_create(&client->rows, &monitor_callbacks);
@@ -149,6 +152,7 @@ ovsdb_client_destroy(struct ovsdb_client *client)
         tunnel_ports_destroy(client->tunnels);
         integration_bridge_destroy(client->bridge);
         port_monitor_destroy(client->monitor);
+        bridge_lock_destroy(client->lock);
         listen_probe_destroy(client->probe);
         ovsdb_idl_destroy(client->idl);
         smap_destroy(&client->settings);
@@ -163,6 +167,7 @@ ovsdb_client_configure(struct ovsdb_client *client,
                        const struct ovsdb_client_config *config)
 {
     client->configured = true;
+    bridge_lock_configure(client->lock, config->bridge);
     port_monitor_configure(client->monitor, config->owner, config->bridge);
     integration_bridge_configure(client->bridge, config);
     tunnel_ports_configure(client->tunnels, config->owner);
@@ -270,6 +275,7 @@ ovsdb_client_run(struct ovsdb_client *client)
         reconnect_now(client);
     }
     ovsdb_idl_run(client->idl);
+    bridge_lock_run(client->lock, time_msec());
 
     run_settings(client);
     integration_bridge_run(client->bridge);
@@ -287,7 +293,8 @@ may_compose(const struct ovsdb_client *client)
 {
     return (client->configured && !client->txn
             && ovsdb_client_is_ready(client)
-            && ovsdb_idl_is_connected(client->idl));
+            && ovsdb_idl_is_connected(client->idl)
+            && bridge_lock_is_held(client->lock));
 }
 
 /* Adds to the transaction what differs, within the budget. */
@@ -350,6 +357,7 @@ ovsdb_client_wait(struct ovsdb_client *client)
 {
     ovsdb_idl_set_probe_interval(client->idl, choose_probe_interval(client));
     ovsdb_idl_wait(client->idl);
+    bridge_lock_wait(client->lock);
     listen_probe_wait(client->probe);
     port_monitor_wait(client->monitor);
     if (client->txn) {
@@ -369,6 +377,18 @@ bool
 ovsdb_client_is_ready(const struct ovsdb_client *client)
 {
     return ovsdb_idl_has_ever_connected(client->idl);
+}
+
+bool
+ovsdb_client_may_serve(const struct ovsdb_client *client)
+{
+    return bridge_lock_was_held(client->lock);
+}
+
+bool
+ovsdb_client_is_denied(const struct ovsdb_client *client)
+{
+    return bridge_lock_is_denied(client->lock);
 }
 
 const struct smap *

@@ -86,6 +86,13 @@ void ovsdb_client_wait(struct ovsdb_client *);
 /* True as soon as the first snapshot of the database has arrived. */
 bool ovsdb_client_is_ready(const struct ovsdb_client *);
 
+/* True once it is known that no other vtepd serves the bridge (bridge-lock.h).
+ * Until then no row is changed, and nothing else is to be. */
+bool ovsdb_client_may_serve(const struct ovsdb_client *);
+
+/* True if another vtepd does, and this one is of no use. */
+bool ovsdb_client_is_denied(const struct ovsdb_client *);
+
 /* The Open_vSwitch row's external_ids, NULL until ready.  '*seqnop' changes
  * whenever they may have. */
 const struct smap *ovsdb_client_settings(const struct ovsdb_client *,

@@ -59,6 +59,8 @@ unit_webhook-server := $(unit_inventory-json) $(patsubst %.c,%.o,$(wildcard \
     media-type.o) -lmicrohttpd -lgnutls
 unit_repair-limit := ovsdb-client/repair-limit.o
 unit_listen-probe := ovsdb-client/listen-probe.o
+unit_bridge-lock := ovsdb-client/bridge-lock.o ovsdb-client/switch-rows.o \
+    tests/unit/ovsdb-sandbox.o
 unit_ovsdb-client := $(patsubst %.c,%.o,$(wildcard ovsdb-client/*.c)) \
     tests/unit/ovsdb-sandbox.o agent/core/objects.o agent/core/tunnel-spec.o
 unit_ovsdb-drift := $(unit_ovsdb-client)

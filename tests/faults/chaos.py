@@ -30,7 +30,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from chaos_reference import (NotComparable, Reference, SwitchView,  # noqa: E402
                              difference)
-from chaos_steps import Chaos                       # noqa: E402
+from chaos_steps import OTHER_BRIDGE, Chaos         # noqa: E402
 from chaos_traffic import Traffic                   # noqa: E402
 from chaos_world import World, stranger_rows        # noqa: E402
 from lab.agent import Agent                         # noqa: E402
@@ -158,6 +158,7 @@ class Run:
         n_pairs = self._probe()
         self._check_quiet()
         self._check_strangers()
+        self._check_other_bridge()
         for watcher in self.watchers.values():
             watcher.check()
         self._judge()
@@ -242,6 +243,20 @@ class Run:
             if after != before:
                 raise Failure(f"{name} does not come to rest: {before} became"
                               f" {after}")
+
+    def _check_other_bridge(self) -> None:
+        """Where vtepd was for a while, nothing is left."""
+        for name, hypervisor in self.lab.hypervisors.items():
+            for row in hypervisor.rows("Bridge", f"name={OTHER_BRIDGE}",
+                                       columns="ports"):
+                view = SwitchView(hypervisor.folder, name)
+                wait_until(lambda: [
+                    *view.ofctl("--no-stats", "dump-flows", OTHER_BRIDGE),
+                    *view.ofctl("dump-groups", OTHER_BRIDGE)[1:]],
+                    f"{name}: {OTHER_BRIDGE} has no flows and groups",
+                    until=lambda lines: not lines)
+                if not isinstance(row["ports"], str):
+                    raise Failure(f"{name}: {OTHER_BRIDGE} has ports left")
 
     def _check_strangers(self) -> None:
         for name, before in self.strangers.items():

@@ -16,6 +16,8 @@ from lab import cloud, webhook
 from lab.hypervisor import INTEGRATION_BRIDGE
 from lab.processes import CommandError
 
+OTHER_BRIDGE = "br-new"
+
 # Does the step; returns what it did, or None if there was nothing to do.
 Step = Callable[["Chaos"], "str | None"]
 
@@ -485,6 +487,37 @@ def change_setting(chaos: Chaos) -> str | None:
     return f"{name}: {key} becomes {value}"
 
 
+@step(2)
+def change_setting_for_a_while(chaos: Chaos) -> str | None:
+    """Where it serves nobody, or not everybody."""
+    name = chaos.hypervisor("database", "switch", "bridge", "settings")
+    if name is None:
+        return None
+    world, agent = chaos.world, chaos.world.agent(name)
+    hypervisor = world.lab.hypervisors[name]
+    key, value = chaos.rng.choice([
+        ("bridge", OTHER_BRIDGE), ("bridge", OTHER_BRIDGE),
+        ("encap-ip", hypervisor.ipv4), ("encap-ip", hypervisor.ipv6),
+        ("inventory", "http://198.51.100.1:9"),
+        ("inventory", "file:/nonexistent"),
+        ("webhook-listen", "127.0.0.1:8443")])
+    before = agent.settings.get(key)
+    agent.settings[key] = value
+    vsctl_set(chaos, name, {f"vtepd-{key}": value})
+    world.down.add((name, "settings"))
+
+    def reset() -> None:
+        if not world.has(name, "database"):
+            chaos.postpone("settings", name, reset)
+            return
+        agent.settings[key] = before or INTEGRATION_BRIDGE
+        vsctl_set(chaos, name, {f"vtepd-{key}": agent.settings[key]})
+        world.down.discard((name, "settings"))
+
+    chaos.later("settings", name, reset)
+    return f"{name}: {key} becomes {value} for a while"
+
+
 def vsctl_set(chaos: Chaos, name: str, ids: dict[str, str]) -> None:
     chaos.world.lab.hypervisors[name].vsctl(
         "--no-wait", "set", "Open_vSwitch", ".",
@@ -625,7 +658,7 @@ def restart_database(chaos: Chaos) -> str | None:
 
 @step(2)
 def delete_bridge(chaos: Chaos) -> str | None:
-    name = chaos.hypervisor("database", "switch", "bridge")
+    name = chaos.hypervisor("database", "switch", "bridge", "settings")
     if name is None:
         return None
     hypervisor = chaos.world.lab.hypervisors[name]
@@ -644,7 +677,7 @@ def delete_bridge(chaos: Chaos) -> str | None:
 
 def plug_all_again(chaos: Chaos, name: str) -> None:
     """As soon as vtepd can have made the bridge again."""
-    if chaos.world.has(name, "agent", "database"):
+    if chaos.world.has(name, "agent", "database", "settings"):
         chaos.world.replug(name)
         chaos.world.down.discard((name, "bridge"))
     else:

@@ -82,6 +82,9 @@ install-packages = $(if $(SKIP_PACKAGES),:,packaging/install-packages)
 
 # ## Tests
 
+# Tests that run at a time.  They wait more than they compute.
+TEST_JOBS ?= $(shell nproc)
+
 include tests/unit/tests.mk
 include tests/schema/tests.mk
 include tests/fuzz/fuzz.mk
@@ -102,15 +105,15 @@ check-field-cases:
 	@$(PYTHON) -B tests/check-field-cases
 
 check-unit: unit-tests
-	@tests/unit/run $(UNIT_TESTS)
+	@TEST_JOBS=$(TEST_JOBS) tests/unit/run $(UNIT_TESTS)
 
 check-schema: packages-check $(VERDICT)
 	@VERDICT=$(abspath $(VERDICT)) $(PYTHON) -m pytest tests/schema
 
 check-system: packages-lab packages-npm
 	@$(MAKE) --no-print-directory $(jobs) all $(SDK)/installed
-	@VTEPD=$(abspath $(BUILD)/vtepd) $(PYTHON) -m pytest tests/system \
-	    $(PYTEST_ARGS)
+	@VTEPD=$(abspath $(BUILD)/vtepd) $(PYTHON) -m pytest -n $(TEST_JOBS) \
+	    --dist loadfile tests/system $(PYTEST_ARGS)
 
 check-chaos: packages-lab
 	@$(MAKE) --no-print-directory $(jobs) all
@@ -193,6 +196,7 @@ help:
 	@echo "make install            to PREFIX (/usr/local), under DESTDIR"
 	@echo "make clean, distclean   keeps the built libopenvswitch, or does not"
 	@echo
+	@echo "TEST_JOBS=N                  tests at a time; else as many as processors"
 	@echo "SANITIZE=address,undefined   builds and checks in a folder of its own"
 	@echo "WERROR=1                     warnings are errors"
 	@echo "V=1                          shows whole commands"

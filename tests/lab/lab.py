@@ -214,7 +214,8 @@ class Lab:
                        vxlan_ports)
 
     def diagnosis(self, log_lines: int = 40) -> str:
-        """For a failed test: the end of each vtepd's log, ports, flows."""
+        """For a failed test: the end of each vtepd's log, ports, flows, and
+        what the datapath dropped and why."""
         parts: list[str] = []
         for name, hypervisor in self.hypervisors.items():
             if name in self.agents:
@@ -228,8 +229,13 @@ class Lab:
                          ["ovs-ofctl", "--names", "-O", "OpenFlow14",
                           "dump-flows", "br-int"],
                          ["ovs-ofctl", "-O", "OpenFlow14", "dump-groups",
-                          "br-int"]):
+                          "br-int"],
+                         ["ovs-appctl", "--timeout=5", "-t", "ovs-vswitchd",
+                          "coverage/show"]):
                 text = hypervisor.run(*argv, check=False)
+                if argv[-1] == "coverage/show":
+                    text = "\n".join(line for line in text.splitlines()
+                                     if "drop" in line)
                 parts += [f"--- {name}: {' '.join(argv)}", text[:20000]]
         return "\n".join(parts)
 

@@ -56,6 +56,13 @@ def holder() -> Iterator:
         process.stdout.close()
 
 
+def heed_signals() -> None:
+    """Whatever the caller of the tests ignores, as nohup does SIGHUP."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def traces(name: str) -> list[str]:
     """All that is left of a lab."""
     return ([part for part in netns.names() if part.startswith(f"{name}-")]

@@ -8,15 +8,13 @@
  * and bodies are taken as a whole or not at all. */
 
 #include <config.h>
-#include "ovs-json.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "cloud/inventory-event.h"
-#include "cloud/inventory-page.h"
+#include "describe-event.h"
 #include "fuzz.h"
-#include "openvswitch/dynamic-string.h"
 #include "util.h"
 
 static const char *const forms[] = {
@@ -25,65 +23,6 @@ static const char *const forms[] = {
     [EVENT_BODY_DATA] = "data",
     [EVENT_BODY_STANDARD] = "standard",
 };
-
-/* What an event brings as text, for comparison: "put {OBJECT}" and the like.
- * The caller frees it. */
-static char *
-describe(const struct inventory_event *event)
-{
-    struct ds s = DS_EMPTY_INITIALIZER;
-
-    switch (event->type) {
-    case INVENTORY_EVENT_PUT: {
-        char *encoded = fuzz_encode(event->object);
-
-        fuzz_check_object(event->object);
-        ds_put_format(&s, "put %s", encoded);
-        free(encoded);
-        break;
-    }
-
-    case INVENTORY_EVENT_DELETE:
-    case INVENTORY_EVENT_THIN:
-        fuzz_check(event->id);
-        fuzz_check(event->kind < N_OBJECT_KINDS);
-        fuzz_check(object_id_is_valid(event->id, strlen(event->id)));
-        fuzz_check(!event->object);
-        ds_put_format(&s, "%s {\"kind\":\"%s\",\"id\":",
-                      (event->type == INVENTORY_EVENT_DELETE ? "delete"
-                       : "thin"), object_kind_to_string(event->kind));
-        json_string_escape(event->id, &s);
-        if (event->type == INVENTORY_EVENT_DELETE) {
-            fuzz_check(event->revision <= INT64_MAX);
-            ds_put_format(&s, ",\"revision\":%"PRIu64, event->revision);
-        }
-        ds_put_char(&s, '}');
-        break;
-
-    case INVENTORY_EVENT_VERSION:
-        fuzz_check_printable(event->version, INVENTORY_VERSION_MAX);
-        ds_put_cstr(&s, "version ");
-        json_string_escape(event->version, &s);
-        break;
-
-    case INVENTORY_EVENT_GONE:
-        ds_put_cstr(&s, "gone");
-        break;
-
-    case INVENTORY_EVENT_UNKNOWN:
-        fuzz_check_sentence(event->unknown);
-        ds_put_cstr(&s, "unknown");
-        break;
-
-    case INVENTORY_EVENT_REFUSED:
-        fuzz_check_sentence(event->error);
-        fuzz_check(!event->id || object_id_is_valid(event->id,
-                                                    strlen(event->id)));
-        ds_put_cstr(&s, "refused");
-        break;
-    }
-    return ds_steal_cstr(&s);
-}
 
 static enum object_kind
 kind_of(const struct inventory_event *event)
@@ -112,7 +51,7 @@ check_body(enum event_body form, const char *type, const char *text,
                                            &batch, &error) == EVENT_BODY_OK);
     fuzz_check(batch.n == 1);
 
-    char *found = describe(&batch.events[0]);
+    char *found = fuzz_describe_event(&batch.events[0]);
     fuzz_check(!strcmp(found, wanted));
     free(found);
     inventory_event_batch_uninit(&batch);
@@ -126,7 +65,7 @@ check_line(const char *text, const char *wanted)
 
     fuzz_check(inventory_event_decode_line(text, strlen(text), &event,
                                            &error));
-    char *found = describe(&event);
+    char *found = fuzz_describe_event(&event);
     fuzz_check(!strcmp(found, wanted));
     free(found);
     inventory_event_uninit(&event);
@@ -164,7 +103,7 @@ check_alike(const struct inventory_event *event, const char *wanted)
 static void
 check_event(const struct inventory_event *event)
 {
-    char *wanted = describe(event);
+    char *wanted = fuzz_describe_event(event);
 
     if (event->type == INVENTORY_EVENT_PUT
         || event->type == INVENTORY_EVENT_DELETE

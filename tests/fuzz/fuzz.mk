@@ -8,10 +8,12 @@ fuzz_base := tests/fuzz/fuzz.o agent/cloud/object-encode.o \
     agent/core/objects.o
 fuzz_object := $(unit_event-decode)
 fuzz_page := $(unit_inventory-json)
-fuzz_event := $(unit_event-decode)
+fuzz_event := $(unit_event-decode) tests/fuzz/describe-event.o
 fuzz_state := $(unit_inventory-cache)
 fuzz_settings := agent/config.o $(addprefix agent/cloud/,inventory-url.o \
     listen-address.o safe-text.o) -lcurl
+fuzz_watch := $(fuzz_event) $(addprefix agent/cloud/,watch-stream.o \
+    http-answer.o media-type.o) -lcurl
 fuzz_webhook := $(unit_event-decode) $(addprefix agent/cloud/, \
     webhook-answer.o webhook-headers.o webhook-intake.o webhook-replay.o \
     webhook-routes.o webhook-secrets.o webhook-signature.o media-type.o \

@@ -85,6 +85,22 @@ def _events() -> Iterator[bytes]:
         yield f"{form}\n{_text(case['body'])}".encode()
 
 
+def _streams() -> Iterator[bytes]:
+    """All the lines that are events, and some of them before each of those
+    that end a stream."""
+    head = "200 application/x-ndjson\n"
+    cases = _cases("watch-lines")
+    lines = [_text(case["line"]) + "\n" for case in cases]
+    good = [line for line, case in zip(lines, cases)
+            if "refused" not in case and '"gone"' not in line]
+    yield (head + "".join(good)).encode()
+    for line in lines:
+        yield (head + good[0] + "\r\n" + line + good[0]).encode()
+    yield (head + good[0] * 250).encode()
+    for status in (200, 204, 401, 404, 410, 501, 503):
+        yield f"{status} text/html\n<html>".encode()
+
+
 def _state_files() -> Iterator[bytes]:
     """Files with a good head and any objects, alone and together."""
     texts = [_text(case["object"]) for case in _cases("objects")]
@@ -100,4 +116,5 @@ SEEDS = {
     "page": _pages,
     "event": _events,
     "state": _state_files,
+    "watch": _streams,
 }

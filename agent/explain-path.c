@@ -61,7 +61,7 @@ make_packet(const struct agent *agent, const struct path_question *q,
     size_t n;
 
     memset(p, 0, sizeof *p);
-    if (explain_is_here(agent, q->from)) {
+    if (explain_is_here(q->from)) {
         const struct vm_port *port = attachments_find(
             overlay_attachments(agent->overlay), q->from->id, &n);
 
@@ -78,10 +78,10 @@ make_packet(const struct agent *agent, const struct path_question *q,
 
 /* The endpoint elsewhere, or NULL. */
 static const struct endpoint_node *
-remote_end(const struct agent *agent, const struct path_question *q)
+remote_end(const struct path_question *q)
 {
-    return (!explain_is_here(agent, q->from) ? q->from
-            : !explain_is_here(agent, q->to) ? q->to : NULL);
+    return (!explain_is_here(q->from) ? q->from
+            : !explain_is_here(q->to) ? q->to : NULL);
 }
 
 bool
@@ -91,12 +91,11 @@ explain_path_prepare(const struct agent *agent, struct path_question *q)
 
     if (!q->from || !q->to || q->from == q->to
         || q->from->endpoint->segment != q->to->endpoint->segment
-        || (!explain_is_here(agent, q->from)
-            && !explain_is_here(agent, q->to))) {
+        || (!explain_is_here(q->from) && !explain_is_here(q->to))) {
         return false;
     }
 
-    const struct endpoint_node *remote = remote_end(agent, q);
+    const struct endpoint_node *remote = remote_end(q);
     if (remote) {
         overlay_get_way(agent->overlay, remote->endpoint->host,
                         remote->endpoint->segment, &way);
@@ -155,7 +154,7 @@ explain_standing(const struct agent *agent, const struct endpoint_node *node,
                        "\"%s\" (VNI %"PRIu32"), on host \"%s\"%s", node->id,
                        ETH_ADDR_ARGS(e->mac), e->segment->id,
                        e->segment->object.vni, e->host->id,
-                       explain_is_here(agent, node) ? ", which is here" : "");
+                       explain_is_here(node) ? ", which is here" : "");
         return true;
     case ENDPOINT_UNKNOWN_SEGMENT:
         explanation_stop(x, "endpoint", "unknown-segment",
@@ -202,7 +201,7 @@ explain_place(const struct agent *agent, const struct endpoint_node *node,
     const struct vm_port *port = attachments_find(
         overlay_attachments(agent->overlay), node->id, &n);
 
-    if (explain_is_here(agent, node)) {
+    if (explain_is_here(node)) {
         return explain_plug(agent, node, x);
     } else if (port) {
         explanation_stop(x, "plugged", "placed-elsewhere",
@@ -291,7 +290,7 @@ static void
 conclude_remote(const struct agent *agent, const struct path_question *q,
                 const struct overlay_way *way, struct explanation *x)
 {
-    bool outward = explain_is_here(agent, q->from);
+    bool outward = explain_is_here(q->from);
     const char *peer = (outward ? q->to : q->from)->endpoint->host->id;
     const struct asked_port *p = tunnel_counters(q);
     int room = mtu_room(agent, way);
@@ -369,14 +368,14 @@ explain_path(const struct agent *agent, const struct path_question *q,
     if (!explain_endpoints(agent, q, x)) {
         return;
     }
-    if (!explain_is_here(agent, q->from) && !explain_is_here(agent, q->to)) {
+    if (!explain_is_here(q->from) && !explain_is_here(q->to)) {
         explanation_conclude(x, VERDICT_UNKNOWN, "not-here",
                              "Neither endpoint is on this host: ask on host "
                              "\"%s\" or \"%s\".", q->from->endpoint->host->id,
                              q->to->endpoint->host->id);
         return;
     }
-    remote = remote_end(agent, q);
+    remote = remote_end(q);
     if (remote && !explain_way(agent, remote, x, &way)) {
         return;
     }

@@ -11,10 +11,10 @@
 
 #include "agent/explain-trace.h"
 #include "agent/explanation.h"
+#include "core/inventory.h"
 #include "openflow/switch-query.h"
 
 struct agent;
-struct endpoint_node;
 struct overlay_way;
 
 /* What one wants to know, and what was found out. */
@@ -59,7 +59,11 @@ bool explain_switch(const struct agent *, const struct path_question *,
                     const struct overlay_way *, struct explanation *);
 
 /* Does the inventory place the endpoint here? */
-bool explain_is_here(const struct agent *, const struct endpoint_node *);
+static inline bool
+explain_is_here(const struct endpoint_node *node)
+{
+    return node->endpoint->host->self;
+}
 
 /* Is the endpoint, which the inventory places here, plugged in as it should
  * be? */

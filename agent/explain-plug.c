@@ -21,14 +21,6 @@
 /* Ports that are named where none is the endpoint's. */
 #define MAX_SUSPECTS 3
 
-bool
-explain_is_here(const struct agent *agent,
-                const struct endpoint_node *node)
-{
-    return !strcmp(node->endpoint->host->id,
-                   agent->config.text[SETTING_HOST]);
-}
-
 static bool
 is_endpoint(const struct agent *agent, const char *id)
 {

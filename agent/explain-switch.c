@@ -210,10 +210,9 @@ explain_drop(const struct path_question *q, const struct asked_flow *f,
 }
 
 static bool
-explain_port_security(const struct agent *agent, const struct path_question *q,
-                      struct explanation *x)
+explain_port_security(const struct path_question *q, struct explanation *x)
 {
-    if (!explain_is_here(agent, q->from)) {
+    if (!explain_is_here(q->from)) {
         return true;
     }
     for (size_t i = 0; i < q->query.n_flows; i++) {
@@ -270,6 +269,6 @@ explain_switch(const struct agent *agent, const struct path_question *q,
                const struct overlay_way *way, struct explanation *x)
 {
     return explain_flows(agent, q, way, x)
-           && explain_port_security(agent, q, x)
+           && explain_port_security(q, x)
            && explain_trace(q, x);
 }

@@ -75,6 +75,9 @@ unit_inventory := tests/unit/inventory-text.o $(addprefix agent/core/, \
 unit_inventory-event := $(unit_inventory)
 unit_flow-spec := $(addprefix agent/core/,flow-spec.o flow-builder.o \
     flow-diff.o pipeline.o) $(unit_inventory)
+unit_explain-trace := agent/explain-trace.o agent/local-address.o \
+    agent/core/flow-spec.o agent/core/flow-builder.o
+unit_explain-names := agent/explain-names.o $(unit_inventory)
 unit_batch := $(addprefix agent/openflow/,batch.o bundle-queue.o) \
     $(addprefix agent/core/,flow-spec.o flow-builder.o pipeline.o)
 unit_switch-session := $(patsubst %.c,%.o,$(wildcard agent/openflow/*.c)) \

@@ -446,7 +446,7 @@ test_stream_ends_while_lists_fail(void **state OVS_UNUSED)
     }
     inventory_source_list_soon(source);
     inventory_source_get_status(source, &status);
-    assert_in_range(status.next_try - status.failing_since, 20000, 20600);
+    assert_in_range(status.next_try - status.failing_since, 20000, 30100);
     inventory_source_status_destroy(&status);
     destroy();
 }

@@ -20,11 +20,14 @@
  *   SYNCED        changes are sent as they come.
  *
  * All changes up to a flush() go in one bundle, atomically: groups, then
- * deletions, then additions, then deletions of groups.  A bundle that fails
- * leads to READING again: what is there is read rather than guessed.
+ * deletions, then additions, then deletions of groups.  If the switch refuses
+ * one, what is in it is sent message by message, so that all goes in but what
+ * is refused, which is tried again from time to time (see bundle-queue.h).
  *
  * Every flow and group of the bridge is ours: what is not wanted is deleted.
- * Never blocks. */
+ * What others change while SYNCED the switch tells (see flow-watch.h), and it
+ * is put right (see flow-drift.h), by reading everything again only if it is
+ * too much.  Never blocks. */
 
 #include <stdbool.h>
 #include <stddef.h>

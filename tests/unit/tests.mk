@@ -80,6 +80,10 @@ unit_explain-trace := agent/explain-trace.o agent/local-address.o \
 unit_explain-names := agent/explain-names.o $(unit_inventory)
 unit_batch := $(addprefix agent/openflow/,batch.o bundle-queue.o) \
     $(addprefix agent/core/,flow-spec.o flow-builder.o pipeline.o)
+unit_bundle-queue := $(addprefix agent/openflow/,batch.o bundle-queue.o)
+unit_repair-history := agent/openflow/repair-history.o
+unit_flow-drift := $(addprefix agent/openflow/,flow-drift.o flow-repair.o \
+    installed-flows.o repair-history.o) agent/core/flow-diff.o
 unit_switch-session := $(patsubst %.c,%.o,$(wildcard agent/openflow/*.c)) \
     $(addprefix agent/core/,flow-diff.o flow-spec.o flow-builder.o \
     pipeline.o) tests/unit/ovsdb-sandbox.o tests/unit/openflow-relay.o

@@ -253,7 +253,7 @@ def segment_goes_or_comes(chaos: Chaos) -> str | None:
     return f"segment {name} comes, {obj}, by {how} {hosts}"
 
 
-@step(1)
+@step(2)
 def number_is_taken(chaos: Chaos) -> str | None:
     """Of two segments with one number, the lower id is served."""
     world = chaos.world
@@ -270,7 +270,7 @@ def number_is_taken(chaos: Chaos) -> str | None:
     return f"segment brown has the number of {name}, by {how} {hosts}"
 
 
-@step(1)
+@step(3)
 def address_is_taken(chaos: Chaos) -> str | None:
     """Of two hosts with one address, the lower id has it: far1, or a name
     that comes after all others'."""
@@ -292,7 +292,8 @@ def change_host(chaos: Chaos) -> str | None:
         addresses = list(world.lab.hypervisors[name].addresses)
         addresses = rng.choice([addresses, addresses[:1], addresses[1:]])
     else:
-        addresses = [f"192.0.2.{100 + rng.randrange(20)}"]
+        # Somebody else's, now and then.
+        addresses = [f"192.0.2.{100 + rng.randrange(4)}"]
     types = rng.sample(["vxlan", "gre", "geneve"], rng.randint(1, 3))
     tunnels = cloud.host(name, addresses, " ".join(types))["tunnels"]
     for tunnel in tunnels:

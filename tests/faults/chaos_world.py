@@ -98,9 +98,10 @@ class World:
         self.first_place = list(self.place)
         for obj in self.first_objects():
             self._know(obj)
+        hosts = names + FAR_HOSTS
         for number in range(12):
             self._know(self.ghost(number, segments[number % len(segments)],
-                                  (names + FAR_HOSTS)[number % 5]))
+                                  hosts[number % len(hosts)]))
         self.cloud.replace(*self.objects.values())
         for hypervisor in self.lab.hypervisors.values():
             add_stranger(hypervisor)

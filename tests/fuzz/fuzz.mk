@@ -9,6 +9,7 @@ fuzz_base := tests/fuzz/fuzz.o agent/cloud/object-encode.o \
 fuzz_object := $(unit_event-decode)
 fuzz_page := $(unit_inventory-json)
 fuzz_event := $(unit_event-decode) tests/fuzz/describe-event.o
+fuzz_http := $(unit_webhook-server) tests/fuzz/describe-event.o
 fuzz_state := $(unit_inventory-cache)
 fuzz_settings := agent/config.o $(addprefix agent/cloud/,inventory-url.o \
     listen-address.o safe-text.o) -lcurl

@@ -101,6 +101,26 @@ def _streams() -> Iterator[bytes]:
         yield f"{status} text/html\n<html>".encode()
 
 
+def _requests() -> Iterator[bytes]:
+    """The webhooks of corpus/webhook as HTTP, their bodies whole, in chunks
+    and cut short; and two requests in one connection."""
+    for seed in _files("webhook"):
+        head, _, body = seed.decode().partition("\n\n")
+        first, *fields = head.split("\n")
+        fields = ["Host: x", *fields]
+        whole = _request(first, [*fields, f"Content-Length: {len(body)}"],
+                         body)
+        yield whole
+        yield whole[:-1]
+        yield whole + whole
+        yield _request(first, [*fields, "Transfer-Encoding: chunked"],
+                       f"{len(body):x}\r\n{body}\r\n0\r\n\r\n")
+
+
+def _request(first: str, fields: list[str], body: str) -> bytes:
+    return "\r\n".join([f"{first} HTTP/1.1", *fields, "", body]).encode()
+
+
 def _state_files() -> Iterator[bytes]:
     """Files with a good head and any objects, alone and together."""
     texts = [_text(case["object"]) for case in _cases("objects")]
@@ -115,6 +135,7 @@ SEEDS = {
     "object": _objects,
     "page": _pages,
     "event": _events,
+    "http": _requests,
     "state": _state_files,
     "watch": _streams,
 }

@@ -12,22 +12,19 @@
 #include "agent/local-address.h"
 #include "agent/settings.h"
 #include "agent/settling.h"
+#include "agent/switching.h"
 #include "agent/webhooks.h"
 #include "agent/wiring.h"
 #include "cloud/inventory-cache.h"
 #include "cloud/inventory-source.h"
-#include "core/attachments.h"
 #include "core/conflicts.h"
 #include "core/flow-spec.h"
 #include "core/inventory.h"
 #include "core/overlay.h"
-#include "dirs.h"
 #include "openflow/switch-session.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
 #include "ovsdb-client/ovsdb-client.h"
-#include "smap.h"
-#include "svec.h"
 #include "timeval.h"
 #include "util.h"
 
@@ -38,13 +35,6 @@ VLOG_DEFINE_THIS_MODULE(agent);
 
 /* Conflicts logged one by one after a pass; of more only the number is. */
 #define MAX_CONFLICTS_LOGGED 100
-
-/* How long there may be no connection to the switch before it counts as gone,
- * in ms: longer than it takes to connect again. */
-#define LOST_MS 1000
-
-/* How long it is tried to clean up a bridge that is no longer ours, in ms. */
-#define LEAVE_MS 10000
 
 void
 agent_init(struct agent *agent, const struct config *config,
@@ -100,42 +90,6 @@ agent_destroy(struct agent *agent)
     wiring_forget_list(agent);
     free(agent->source_error);
     config_destroy(&agent->config);
-}
-
-/* The bridge is not to be served any more, but may stay: a session of its own
- * takes back what vtepd has put there. */
-void
-agent_leave_bridge(struct agent *agent)
-{
-    if (agent->target) {
-        switch_session_destroy(agent->left_session);
-        agent->left_session = agent->session;
-        agent->left_until = time_msec() + LEAVE_MS;
-        agent->left_bundle = 0;
-        switch_session_resync(agent->left_session);
-        agent->session = switch_session_create();
-    }
-}
-
-static void
-run_left_session(struct agent *agent)
-{
-    struct switch_session *s = agent->left_session;
-
-    if (!s) {
-        return;
-    }
-    switch_session_run(s);
-    if (switch_session_get_state(s) == SWITCH_READ) {
-        switch_session_withdraw(s);
-        agent->left_bundle = switch_session_flush(s);
-    }
-    if ((switch_session_get_state(s) == SWITCH_SYNCED
-         && switch_session_applied(s) >= agent->left_bundle)
-        || time_msec() >= agent->left_until) {
-        switch_session_destroy(s);
-        agent->left_session = NULL;
-    }
 }
 
 /* Is every encap-ip configured on this host?  Without it Open vSwitch has no
@@ -195,165 +149,6 @@ run_hold(struct agent *agent)
 }
 
 /* The pass. */
-
-static void
-sync_flow(const struct flow_entry *e, void *session)
-{
-    switch_session_sync_flow(session, e);
-}
-
-static void
-sync_group(uint32_t group, uint32_t ofport, void *session)
-{
-    switch_session_sync_group(session, group, ofport);
-}
-
-/* The flows of all served ports are gone, as far as one can tell. */
-static void
-unmark_served_ports(struct agent *agent)
-{
-    const struct shash_node *node;
-
-    SHASH_FOR_EACH (node, &agent->served) {
-        struct served_port *sp = node->data;
-
-        sp->bundle = BUNDLE_NOT_SENT;
-        ovsdb_client_set_installed(agent->ovsdb, node->name, false);
-    }
-}
-
-/* A switch that stays away has no flows any more. */
-static void
-run_switch_loss(struct agent *agent)
-{
-    if (switch_session_get_state(agent->session) != SWITCH_DISCONNECTED) {
-        agent->lost_at = 0;
-    } else if (!agent->lost_at) {
-        agent->lost_at = time_msec() + LOST_MS;
-    } else if (time_msec() >= agent->lost_at) {
-        agent->lost_at = LLONG_MAX;
-        unmark_served_ports(agent);
-    }
-}
-
-/* Marks that were left from before a restart, on ports whose endpoint is not
- * served any more. */
-static void
-unmark_other_ports(struct agent *agent)
-{
-    const struct attachment *a;
-
-    HMAP_FOR_EACH (a, name_node,
-                   &overlay_attachments(agent->overlay)->by_name) {
-        if (!shash_find(&agent->served, a->port.name)) {
-            ovsdb_client_set_installed(agent->ovsdb, a->port.name, false);
-        }
-    }
-}
-
-/* Compares all that should be in the switch with all that is. */
-static void
-sync_switch(struct agent *agent)
-{
-    bool empty = switch_session_is_empty(agent->session);
-    struct sync_result r;
-    struct shash_node *node;
-
-    switch_session_sync_begin(agent->session);
-    overlay_for_each_group(agent->overlay, sync_group, agent->session);
-    overlay_for_each_flow(agent->overlay, sync_flow, agent->session);
-    switch_session_sync_end(agent->session, &r);
-    SHASH_FOR_EACH (node, &agent->served) {
-        struct served_port *sp = node->data;
-
-        sp->bundle = BUNDLE_NOT_SENT;
-    }
-    waits_unsent(&agent->waits);
-    agent->synced_bundle = BUNDLE_NOT_SENT;
-    if (r.n_flows_added == r.n_flows_wanted) {
-        unmark_served_ports(agent);     /* The switch was restarted. */
-    }
-    unmark_other_ports(agent);
-    if (empty) {
-        VLOG_INFO("switch: it has no flows; sending them as they are worked "
-                  "out");
-    } else {
-        VLOG_INFO("switch: %"PRIuSIZE" flows wanted, %"PRIuSIZE" sent, "
-                  "%"PRIuSIZE" deleted; %"PRIuSIZE" groups wanted, "
-                  "%"PRIuSIZE" sent, %"PRIuSIZE" deleted", r.n_flows_wanted,
-                  r.n_flows_added, r.n_flows_deleted, r.n_groups_wanted,
-                  r.n_groups_changed, r.n_groups_deleted);
-    }
-}
-
-static void
-repair_flow(const struct flow_entry *e, void *session)
-{
-    switch_session_repair_flow(session, e);
-}
-
-static void
-repair_group(uint32_t group, uint32_t ofport, void *session)
-{
-    switch_session_repair_group(session, group, ofport);
-}
-
-/* Puts right what others have changed. */
-static void
-repair_switch(struct agent *agent)
-{
-    if (switch_session_repair_begin(agent->session)) {
-        overlay_for_each_group(agent->overlay, repair_group, agent->session);
-        overlay_for_each_flow(agent->overlay, repair_flow, agent->session);
-        switch_session_repair_end(agent->session);
-    }
-}
-
-/* Sends what the overlay told, and notes who waits for it.  'done': was that
- * all that there is to tell? */
-static void
-flush_switch(struct agent *agent, bool done)
-{
-    uint64_t bundle = switch_session_flush(agent->session);
-    struct shash_node *node;
-
-    if (switch_session_get_state(agent->session) != SWITCH_SYNCED) {
-        return;
-    }
-    SHASH_FOR_EACH (node, &agent->served) {
-        struct served_port *sp = node->data;
-
-        if (sp->bundle == BUNDLE_NOT_SENT) {
-            sp->bundle = bundle;
-        }
-    }
-    if (done) {
-        if (agent->synced_bundle == BUNDLE_NOT_SENT) {
-            agent->synced_bundle = bundle;
-        }
-        waits_sent(&agent->waits, agent->overlay,
-                   inventory_last_list(agent->inventory), bundle);
-    }
-}
-
-static void
-mark_installed_ports(struct agent *agent)
-{
-    uint64_t applied = switch_session_applied(agent->session);
-    struct shash_node *node;
-
-    if (switch_session_get_state(agent->session) != SWITCH_SYNCED) {
-        return;
-    }
-    SHASH_FOR_EACH (node, &agent->served) {
-        struct served_port *sp = node->data;
-
-        if (sp->bundle <= applied) {
-            sp->bundle = BUNDLE_MARKED;
-            ovsdb_client_set_installed(agent->ovsdb, node->name, true);
-        }
-    }
-}
 
 static void
 log_conflict(const char *sentence, bool resolved, void *n_)
@@ -434,24 +229,24 @@ run_overlay(struct agent *agent)
     /* With an empty switch there is nothing to compare: it gets everything as
      * it is worked out, rather than all at once. */
     if (state == SWITCH_READ && switch_session_is_empty(agent->session)) {
-        sync_switch(agent);
+        switching_sync(agent);
         state = SWITCH_SYNCED;
     }
 
-    repair_switch(agent);
+    switching_repair(agent);
     bool done = overlay_run(agent->overlay, time_msec(), MAX_WORK);
     if (done) {
         if (!inventory_list_is_busy(agent->inventory)) {
             log_conflicts(agent);
         }
         if (state == SWITCH_READ) {
-            sync_switch(agent);
+            switching_sync(agent);
         }
     } else {
         poll_immediate_wake();
     }
-    flush_switch(agent, done);
-    mark_installed_ports(agent);
+    switching_flush(agent, done);
+    switching_mark_ports(agent);
 }
 
 /* The state file. */
@@ -514,9 +309,7 @@ agent_run(struct agent *agent)
     did(agent, "webhooks");
     run_hold(agent);
     did(agent, "held deletions");
-    switch_session_run(agent->session);
-    run_left_session(agent);
-    run_switch_loss(agent);
+    switching_run(agent);
     did(agent, "what the switch says");
     run_address_check(agent);
     did(agent, "looking at this host's addresses");
@@ -561,14 +354,7 @@ agent_wait(struct agent *agent)
     webhooks_wait(agent);
     settling_wait(agent->settling);
     explainer_wait(agent->explainer);
-    switch_session_wait(agent->session);
-    if (agent->lost_at && agent->lost_at != LLONG_MAX) {
-        poll_timer_wait_until(agent->lost_at);
-    }
-    if (agent->left_session) {
-        switch_session_wait(agent->left_session);
-        poll_timer_wait_until(agent->left_until);
-    }
+    switching_wait(agent);
     if (is_ready(agent)) {
         long long int next = overlay_next_time(agent->overlay);
 

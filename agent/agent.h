@@ -124,9 +124,6 @@ void agent_save(struct agent *);
 /* Asks for the inventory and compares everything with the switch. */
 void agent_resync(struct agent *);
 
-/* Before another bridge is served: takes back what is in the old one. */
-void agent_leave_bridge(struct agent *);
-
 /* Releases held deletions; returns how many objects were deleted. */
 size_t agent_approve_deletions(struct agent *);
 

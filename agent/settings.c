@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "agent/agent.h"
+#include "agent/switching.h"
 #include "agent/webhooks.h"
 #include "agent/wiring.h"
 #include "cloud/inventory-cache.h"
@@ -116,7 +117,7 @@ configure_switch(struct agent *agent)
 
     ovsdb_client_configure(agent->ovsdb, &oc);
     if (!agent->target || strcmp(agent->target, target)) {
-        agent_leave_bridge(agent);
+        switching_leave_bridge(agent);
         switch_session_set_target(agent->session, target);
         free(agent->target);
         agent->target = target;

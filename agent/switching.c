@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "agent/switching.h"
+
+#include <limits.h>
+
+#include "agent/agent.h"
+#include "agent/waits.h"
+#include "core/attachments.h"
+#include "core/inventory.h"
+#include "core/overlay.h"
+#include "openflow/switch-session.h"
+#include "openvswitch/poll-loop.h"
+#include "openvswitch/vlog.h"
+#include "ovsdb-client/ovsdb-client.h"
+#include "timeval.h"
+#include "util.h"
+
+VLOG_DEFINE_THIS_MODULE(switching);
+
+/* How long there may be no connection to the switch before it counts as gone,
+ * in ms: longer than it takes to connect again. */
+#define LOST_MS 1000
+
+/* How long it is tried to clean up a bridge that is no longer ours, in ms. */
+#define LEAVE_MS 10000
+
+/* The bridge before. */
+
+void
+switching_leave_bridge(struct agent *agent)
+{
+    if (agent->target) {
+        switch_session_destroy(agent->left_session);
+        agent->left_session = agent->session;
+        agent->left_until = time_msec() + LEAVE_MS;
+        agent->left_bundle = 0;
+        switch_session_resync(agent->left_session);
+        agent->session = switch_session_create();
+    }
+}
+
+static void
+run_left_session(struct agent *agent)
+{
+    struct switch_session *s = agent->left_session;
+
+    if (!s) {
+        return;
+    }
+    switch_session_run(s);
+    if (switch_session_get_state(s) == SWITCH_READ) {
+        switch_session_withdraw(s);
+        agent->left_bundle = switch_session_flush(s);
+    }
+    if ((switch_session_get_state(s) == SWITCH_SYNCED
+         && switch_session_applied(s) >= agent->left_bundle)
+        || time_msec() >= agent->left_until) {
+        switch_session_destroy(s);
+        agent->left_session = NULL;
+    }
+}
+
+/* What should be there, and what is. */
+
+static void
+sync_flow(const struct flow_entry *e, void *session)
+{
+    switch_session_sync_flow(session, e);
+}
+
+static void
+sync_group(uint32_t group, uint32_t ofport, void *session)
+{
+    switch_session_sync_group(session, group, ofport);
+}
+
+/* The flows of all served ports are gone, as far as one can tell. */
+static void
+unmark_served_ports(struct agent *agent)
+{
+    const struct shash_node *node;
+
+    SHASH_FOR_EACH (node, &agent->served) {
+        struct served_port *sp = node->data;
+
+        sp->bundle = BUNDLE_NOT_SENT;
+        ovsdb_client_set_installed(agent->ovsdb, node->name, false);
+    }
+}
+
+/* A switch that stays away has no flows any more. */
+static void
+run_switch_loss(struct agent *agent)
+{
+    if (switch_session_get_state(agent->session) != SWITCH_DISCONNECTED) {
+        agent->lost_at = 0;
+    } else if (!agent->lost_at) {
+        agent->lost_at = time_msec() + LOST_MS;
+    } else if (time_msec() >= agent->lost_at) {
+        agent->lost_at = LLONG_MAX;
+        unmark_served_ports(agent);
+    }
+}
+
+/* Marks that were left from before a restart, on ports whose endpoint is not
+ * served any more. */
+static void
+unmark_other_ports(struct agent *agent)
+{
+    const struct attachment *a;
+
+    HMAP_FOR_EACH (a, name_node,
+                   &overlay_attachments(agent->overlay)->by_name) {
+        if (!shash_find(&agent->served, a->port.name)) {
+            ovsdb_client_set_installed(agent->ovsdb, a->port.name, false);
+        }
+    }
+}
+
+void
+switching_sync(struct agent *agent)
+{
+    bool empty = switch_session_is_empty(agent->session);
+    struct sync_result r;
+    struct shash_node *node;
+
+    switch_session_sync_begin(agent->session);
+    overlay_for_each_group(agent->overlay, sync_group, agent->session);
+    overlay_for_each_flow(agent->overlay, sync_flow, agent->session);
+    switch_session_sync_end(agent->session, &r);
+    SHASH_FOR_EACH (node, &agent->served) {
+        struct served_port *sp = node->data;
+
+        sp->bundle = BUNDLE_NOT_SENT;
+    }
+    waits_unsent(&agent->waits);
+    agent->synced_bundle = BUNDLE_NOT_SENT;
+    if (r.n_flows_added == r.n_flows_wanted) {
+        unmark_served_ports(agent);     /* The switch was restarted. */
+    }
+    unmark_other_ports(agent);
+    if (empty) {
+        VLOG_INFO("switch: it has no flows; sending them as they are worked "
+                  "out");
+    } else {
+        VLOG_INFO("switch: %"PRIuSIZE" flows wanted, %"PRIuSIZE" sent, "
+                  "%"PRIuSIZE" deleted; %"PRIuSIZE" groups wanted, "
+                  "%"PRIuSIZE" sent, %"PRIuSIZE" deleted", r.n_flows_wanted,
+                  r.n_flows_added, r.n_flows_deleted, r.n_groups_wanted,
+                  r.n_groups_changed, r.n_groups_deleted);
+    }
+}
+
+static void
+repair_flow(const struct flow_entry *e, void *session)
+{
+    switch_session_repair_flow(session, e);
+}
+
+static void
+repair_group(uint32_t group, uint32_t ofport, void *session)
+{
+    switch_session_repair_group(session, group, ofport);
+}
+
+void
+switching_repair(struct agent *agent)
+{
+    if (switch_session_repair_begin(agent->session)) {
+        overlay_for_each_group(agent->overlay, repair_group, agent->session);
+        overlay_for_each_flow(agent->overlay, repair_flow, agent->session);
+        switch_session_repair_end(agent->session);
+    }
+}
+
+void
+switching_flush(struct agent *agent, bool done)
+{
+    uint64_t bundle = switch_session_flush(agent->session);
+    struct shash_node *node;
+
+    if (switch_session_get_state(agent->session) != SWITCH_SYNCED) {
+        return;
+    }
+    SHASH_FOR_EACH (node, &agent->served) {
+        struct served_port *sp = node->data;
+
+        if (sp->bundle == BUNDLE_NOT_SENT) {
+            sp->bundle = bundle;
+        }
+    }
+    if (done) {
+        if (agent->synced_bundle == BUNDLE_NOT_SENT) {
+            agent->synced_bundle = bundle;
+        }
+        waits_sent(&agent->waits, agent->overlay,
+                   inventory_last_list(agent->inventory), bundle);
+    }
+}
+
+void
+switching_mark_ports(struct agent *agent)
+{
+    uint64_t applied = switch_session_applied(agent->session);
+    struct shash_node *node;
+
+    if (switch_session_get_state(agent->session) != SWITCH_SYNCED) {
+        return;
+    }
+    SHASH_FOR_EACH (node, &agent->served) {
+        struct served_port *sp = node->data;
+
+        if (sp->bundle <= applied) {
+            sp->bundle = BUNDLE_MARKED;
+            ovsdb_client_set_installed(agent->ovsdb, node->name, true);
+        }
+    }
+}
+
+void
+switching_run(struct agent *agent)
+{
+    switch_session_run(agent->session);
+    run_left_session(agent);
+    run_switch_loss(agent);
+}
+
+void
+switching_wait(const struct agent *agent)
+{
+    switch_session_wait(agent->session);
+    if (agent->lost_at && agent->lost_at != LLONG_MAX) {
+        poll_timer_wait_until(agent->lost_at);
+    }
+    if (agent->left_session) {
+        switch_session_wait(agent->left_session);
+        poll_timer_wait_until(agent->left_until);
+    }
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef VTEPD_SWITCHING_H
+#define VTEPD_SWITCHING_H 1
+
+/* Between the overlay and the switch session: compares, repairs, sends, and
+ * marks the ports whose flows the switch has. */
+
+#include <stdbool.h>
+
+struct agent;
+
+void switching_run(struct agent *);
+void switching_wait(const struct agent *);
+
+/* Compares all that should be in the switch with all that is. */
+void switching_sync(struct agent *);
+
+/* Puts right what others have changed. */
+void switching_repair(struct agent *);
+
+/* Sends what the overlay told, and notes who waits for it.  'done': was that
+ * all that there is to tell? */
+void switching_flush(struct agent *, bool done);
+
+/* Has the ports marked whose flows the switch has by now. */
+void switching_mark_ports(struct agent *);
+
+/* The bridge is not to be served any more, but may stay: a session of its own
+ * takes back what vtepd has put there. */
+void switching_leave_bridge(struct agent *);
+
+#endif /* switching.h */

@@ -329,6 +329,18 @@ tunnel_port_changed(void *agent_, const struct tunnel_port *old,
     overlay_tunnel_port_changed(agent->overlay, old, new);
 }
 
+/* What belongs to the number is sent at once: the switch needs a while to make
+ * the port. */
+static void
+tunnel_number_chosen(void *agent_, const struct tunnel_key *key,
+                     uint32_t ofport_request)
+{
+    struct agent *agent = agent_;
+
+    overlay_tunnel_number_chosen(agent->overlay, key, ofport_request);
+    poll_immediate_wake();
+}
+
 /* From the overlay to the switch. */
 
 static void
@@ -397,6 +409,7 @@ wiring_ovsdb_callbacks(struct agent *agent)
         .aux = agent,
         .vm_port_changed = vm_port_changed,
         .tunnel_port_changed = tunnel_port_changed,
+        .tunnel_number_chosen = tunnel_number_chosen,
     };
 }
 

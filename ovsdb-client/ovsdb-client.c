@@ -108,6 +108,18 @@ tunnel_port_changed(void *client_, const struct tunnel_port *old,
     client->callbacks.tunnel_port_changed(client->callbacks.aux, old, new);
 }
 
+static void
+tunnel_number_chosen(void *client_, const struct tunnel_key *key,
+                     uint32_t ofport_request)
+{
+    const struct ovsdb_client *client = client_;
+
+    if (client->callbacks.tunnel_number_chosen) {
+        client->callbacks.tunnel_number_chosen(client->callbacks.aux, key,
+                                               ofport_request);
+    }
+}
+
 struct ovsdb_client *
 ovsdb_client_create(const char *remote,
                     const struct ovsdb_client_callbacks *callbacks)
@@ -132,7 +144,8 @@ ovsdb_client_create(const char *remote,
     client->monitor = port_monitor_create(&client->rows, &monitor_callbacks);
     client->bridge = integration_bridge_create(&client->rows,
                                                client->monitor);
-    client->tunnels = tunnel_ports_create(&client->rows, client->monitor);
+    client->tunnels = tunnel_ports_create(&client->rows, client->monitor,
+                                          tunnel_number_chosen, client);
     client->marks = installed_marks_create(client->monitor);
     smap_init(&client->settings);
     txn_notes_init(&client->notes);

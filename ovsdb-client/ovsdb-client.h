@@ -32,13 +32,19 @@ struct smap;
 struct svec;
 
 /* Told about changes from ovsdb_client_run() only.  'old' NULL: new; 'new'
- * NULL: gone.  The values are valid during the call. */
+ * NULL: gone.  The values are valid during the call.
+ *
+ * From ovsdb_client_commit(), tunnel_number_chosen() tells which OpenFlow port
+ * number a port will ask for that is about to be made, before anybody else can
+ * know of it; NULL if that does not matter. */
 struct ovsdb_client_callbacks {
     void *aux;
     void (*vm_port_changed)(void *aux, const struct vm_port *old,
                             const struct vm_port *new);
     void (*tunnel_port_changed)(void *aux, const struct tunnel_port *old,
                                 const struct tunnel_port *new);
+    void (*tunnel_number_chosen)(void *aux, const struct tunnel_key *,
+                                 uint32_t ofport_request);
 };
 
 struct ovsdb_client_config {

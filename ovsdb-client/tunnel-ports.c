@@ -35,6 +35,8 @@ enum {
 struct tunnel_ports {
     const struct switch_rows *rows;
     const struct port_monitor *monitor;
+    tunnel_number_cb *number_chosen;
+    void *aux;
     char *owner;
     struct tunnel_index index;
     bool more;                  /* The last pass had to stop. */
@@ -42,12 +44,15 @@ struct tunnel_ports {
 
 struct tunnel_ports *
 tunnel_ports_create(const struct switch_rows *rows,
-                    const struct port_monitor *monitor)
+                    const struct port_monitor *monitor,
+                    tunnel_number_cb *number_chosen, void *aux)
 {
     struct tunnel_ports *ports = xzalloc(sizeof *ports);
 
     ports->rows = rows;
     ports->monitor = monitor;
+    ports->number_chosen = number_chosen;
+    ports->aux = aux;
     tunnel_index_init(&ports->index);
     return ports;
 }
@@ -391,6 +396,8 @@ tunnel_ports_compose(struct tunnel_ports *ports, struct ovsdb_idl_txn *txn,
         .rows = ports->rows,
         .monitor = ports->monitor,
         .owner = ports->owner,
+        .number_chosen = ports->number_chosen,
+        .aux = ports->aux,
         .txn = txn,
         .bridge = bridge,
         .notes = notes,

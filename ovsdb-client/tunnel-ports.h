@@ -23,6 +23,7 @@
 
 #include "core/tunnel-spec.h"
 #include "ovsdb-client/port-monitor.h"
+#include "ovsdb-client/tunnel-writer.h"
 
 struct ovsdb_idl_txn;
 struct ovsrec_bridge;
@@ -32,9 +33,12 @@ struct txn_notes;
 
 struct tunnel_ports;
 
-/* 'rows' and 'monitor' must outlive the object. */
+/* 'rows' and 'monitor' must outlive the object.  'number_chosen' is called with
+ * 'aux': see struct ovsdb_client_callbacks. */
 struct tunnel_ports *tunnel_ports_create(const struct switch_rows *rows,
-                                         const struct port_monitor *monitor);
+                                         const struct port_monitor *monitor,
+                                         tunnel_number_cb *number_chosen,
+                                         void *aux);
 void tunnel_ports_destroy(struct tunnel_ports *);
 
 /* The owner of the rows has changed, or the bridge they belong on. */

@@ -66,6 +66,7 @@ tunnel_writer_create(struct tunnel_writer *writer, const char *name,
     ovsrec_interface_set_name(interface, name);
     if (ofport) {
         ovsrec_interface_set_ofport_request(interface, &ofport, 1);
+        writer->number_chosen(writer->aux, &spec->key, ofport);
     }
     ovsrec_port_set_name(port, name);
     ovsrec_port_set_interfaces(port, &interface, 1);

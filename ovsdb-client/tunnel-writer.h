@@ -20,10 +20,16 @@ struct tunnel_key;
 struct tunnel_spec;
 struct txn_notes;
 
+/* Told that a port is about to be made, and the number that it asks for. */
+typedef void tunnel_number_cb(void *aux, const struct tunnel_key *,
+                              uint32_t ofport_request);
+
 struct tunnel_writer {
     const struct switch_rows *rows;
     const struct port_monitor *monitor;
     const char *owner;
+    tunnel_number_cb *number_chosen;
+    void *aux;
     struct ovsdb_idl_txn *txn;
     const struct ovsrec_bridge *bridge;     /* Where tunnel ports belong. */
     struct txn_notes *notes;

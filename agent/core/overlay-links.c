@@ -24,12 +24,6 @@
  * either it was replaced, then it goes soon, or its row was found when vtepd
  * started, then it lingers like a link. */
 
-/* How long a tunnel stays that was replaced by one of the same
- * encapsulation: long enough for the switch to have the group's new port.  A
- * tunnel of another encapsulation lingers, because the peer may not have
- * changed over yet. */
-#define REPLACED_MS 2000
-
 /* Links. */
 
 static void
@@ -373,7 +367,7 @@ overlay_run_links(struct overlay *ov)
         }
         overlay_tell_tunnel(ov, t);
         overlay_tell_tunnel_flows(ov, t);
-        if (!t->n_refs && !t->name && t->leaving) {
+        if (!t->n_refs && !t->name && t->leaving && !t->ofport_request) {
             overlay_destroy_tunnel(ov, t);
         }
     }
@@ -400,12 +394,18 @@ overlay_run_expiry(struct overlay *ov)
             }
             t->expires = ov->now + ov->settings.linger;
         }
-        if (ov->now >= t->expires && !t->leaving) {
+        if (ov->now < t->expires) {
+            continue;
+        }
+        t->expires = LLONG_MAX;
+        if (!t->leaving) {
             t->leaving = true;
-            t->expires = LLONG_MAX;
             overlay_tunnel_forget_told(t);
             ov->sink->tunnel_unwanted(ov->sink->aux, &t->key);
             overlay_mark_tunnel_dirty(ov, t);
+        }
+        if (!t->name) {
+            overlay_drop_number(ov, t);
         }
     }
 }

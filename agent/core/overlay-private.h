@@ -24,6 +24,13 @@ struct id_pool;
  * which a copy to each of some 700 tunnels does (600 over IPv6). */
 #define MAX_COPIES 600
 
+/* How long a tunnel stays that was replaced by one of the same
+ * encapsulation, in ms: long enough for the switch to have the group's new
+ * port.  A tunnel of another encapsulation lingers, because the peer may not
+ * have changed over yet.  So long the flows of a port stay, too, whose row is
+ * gone: the switch takes a while to remove it. */
+#define REPLACED_MS 2000
+
 struct overlay {
     struct inventory *inventory;
     const struct overlay_sink *sink;
@@ -53,6 +60,7 @@ struct overlay {
     struct ovs_list dirty_tunnels;  /* By 'dirty_list'. */
     struct ovs_list idle_links; /* By 'idle_list'. */
     struct ovs_list idle_tunnels;   /* By 'idle_list'. */
+    struct ovs_list numbered_tunnels;   /* By 'numbered_list'. */
     struct id_pool *groups;     /* Group numbers in use. */
     size_t n_pending_links;
     struct overlay_counts counts;
@@ -147,6 +155,8 @@ struct tunnel {
     struct ovs_list idle_list;  /* In 'idle_tunnels' while n_refs is 0. */
     struct ovs_list links;      /* Links that want it. */
     struct ovs_list old_links;  /* Links that use it as 'old'. */
+    struct ovs_list numbered_list;  /* In 'numbered_tunnels' while it has a
+                                     * number and no row. */
     struct tunnel_key key;
     size_t n_refs;              /* Links that want it or use it as old. */
     long long int expires;      /* While n_refs is 0; 0: not set yet. */
@@ -254,6 +264,9 @@ struct tunnel *overlay_find_tunnel(const struct overlay *,
 
 /* The tunnel with 'key', made if there is none. */
 struct tunnel *overlay_get_tunnel(struct overlay *, const struct tunnel_key *);
+
+/* The tunnel has no row, and its number is of no use any more. */
+void overlay_drop_number(struct overlay *, struct tunnel *);
 void overlay_ref_tunnel(struct overlay *, struct tunnel *);
 
 /* 'keep' is how long the tunnel stays if nobody else holds it, in ms. */

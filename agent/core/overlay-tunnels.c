@@ -55,6 +55,7 @@ overlay_get_tunnel(struct overlay *ov, const struct tunnel_key *key)
         ovs_list_init(&t->links);
         ovs_list_init(&t->old_links);
         ovs_list_init(&t->dirty_list);
+        ovs_list_init(&t->numbered_list);
         ovs_list_push_back(&ov->idle_tunnels, &t->idle_list);
         hmap_insert(&ov->tunnels, &t->node, tunnel_key_hash(key, 0));
     }
@@ -107,6 +108,8 @@ forget_port(struct overlay *ov, struct tunnel *t)
     free(t->bfd_state);
     t->name = t->peer = t->segment = t->error = t->bfd_state = NULL;
     t->group = t->ofport = t->ofport_request = 0;
+    ovs_list_remove(&t->numbered_list);
+    ovs_list_init(&t->numbered_list);
 }
 
 void
@@ -173,15 +176,16 @@ overlay_tell_tunnel(struct overlay *ov, struct tunnel *t)
 }
 
 /* Tells the sink the flows that classify what comes in through the port.
- * They are there before the port is, under the number that was asked for: as
- * soon as there is a port with a segment's own key, Open vSwitch takes packets
- * from the port that was there before to that one. */
+ * They are there before the port is, under the number that was asked for, and
+ * stay a while when its row is gone: as long as there is a port with a
+ * segment's own key, Open vSwitch takes packets to that one rather than to the
+ * port that was, or will be, there besides. */
 void
 overlay_tell_tunnel_flows(struct overlay *ov, struct tunnel *t)
 {
     const struct link *label = overlay_label_link(t);
     struct tunnel_record record = {
-        .ofport = t->leaving ? 0 : t->ofport ? t->ofport : t->ofport_request,
+        .ofport = t->ofport ? t->ofport : t->ofport_request,
         .type = t->key.type,
         .metadata = label ? label->metadata : t->record.metadata,
     };
@@ -229,6 +233,35 @@ reserve_group(struct overlay *ov, struct tunnel *t)
     }
 }
 
+/* The tunnel has a number, though no row. */
+static void
+hold_number(struct overlay *ov, struct tunnel *t, uint32_t ofport)
+{
+    t->ofport_request = ofport;
+    ovs_list_push_back(&ov->numbered_tunnels, &t->numbered_list);
+}
+
+void
+overlay_drop_number(struct overlay *ov, struct tunnel *t)
+{
+    forget_port(ov, t);
+    overlay_mark_tunnel_dirty(ov, t);
+}
+
+/* Numbers without a row, of ports that could not be made or are gone, may be
+ * chosen again for others.  Then they are those'. */
+static void
+take_number(struct overlay *ov, uint32_t ofport_request)
+{
+    struct tunnel *t;
+
+    LIST_FOR_EACH_SAFE (t, numbered_list, &ov->numbered_tunnels) {
+        if (t->ofport_request == ofport_request) {
+            overlay_drop_number(ov, t);
+        }
+    }
+}
+
 void
 overlay_tunnel_port_changed(struct overlay *ov, const struct tunnel_port *old,
                             const struct tunnel_port *new)
@@ -238,7 +271,13 @@ overlay_tunnel_port_changed(struct overlay *ov, const struct tunnel_port *old,
 
         /* Another row with the same key may have taken its place. */
         if (t && t->name && !strcmp(t->name, old->name)) {
+            uint32_t ofport = t->ofport;
+
             forget_port(ov, t);
+            if (t->leaving && t->key.vni && ofport) {
+                hold_number(ov, t, ofport);
+                t->expires = ov->now + REPLACED_MS;
+            }
             overlay_mark_tunnel_dirty(ov, t);
         }
     }
@@ -246,6 +285,7 @@ overlay_tunnel_port_changed(struct overlay *ov, const struct tunnel_port *old,
         struct tunnel *t = overlay_get_tunnel(ov, &new->key);
 
         forget_port(ov, t);
+        take_number(ov, new->ofport ? new->ofport : new->ofport_request);
         t->name = xstrdup(new->name);
         t->peer = nullable_xstrdup(new->peer);
         t->segment = nullable_xstrdup(new->segment);
@@ -255,6 +295,21 @@ overlay_tunnel_port_changed(struct overlay *ov, const struct tunnel_port *old,
         t->error = nullable_xstrdup(new->error);
         t->bfd_state = nullable_xstrdup(new->bfd_state);
         reserve_group(ov, t);
+        overlay_mark_tunnel_dirty(ov, t);
+    }
+}
+
+/* Only ports with a segment's own key take packets from another port. */
+void
+overlay_tunnel_number_chosen(struct overlay *ov, const struct tunnel_key *key,
+                             uint32_t ofport_request)
+{
+    struct tunnel *t = key->vni ? overlay_find_tunnel(ov, key) : NULL;
+
+    if (t && !t->name) {
+        take_number(ov, ofport_request);
+        forget_port(ov, t);
+        hold_number(ov, t, ofport_request);
         overlay_mark_tunnel_dirty(ov, t);
     }
 }
@@ -296,6 +351,9 @@ overlay_for_each_tunnel(const struct overlay *ov, overlay_tunnel_cb *cb,
     HMAP_FOR_EACH (t, node, &ov->tunnels) {
         struct overlay_tunnel info;
 
+        if (t->leaving && !t->name) {
+            continue;           /* Only its number is kept. */
+        }
         overlay_describe_tunnel(t, &info);
         cb(&info, aux);
     }

@@ -45,6 +45,7 @@ overlay_create(struct inventory *inventory, const struct overlay_sink *sink)
     ovs_list_init(&ov->dirty_tunnels);
     ovs_list_init(&ov->idle_links);
     ovs_list_init(&ov->idle_tunnels);
+    ovs_list_init(&ov->numbered_tunnels);
     ov->groups = id_pool_create(1, MAX_GROUP);
     return ov;
 }

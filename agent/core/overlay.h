@@ -85,6 +85,11 @@ void overlay_tunnel_port_changed(struct overlay *,
                                  const struct tunnel_port *old,
                                  const struct tunnel_port *new);
 
+/* The tunnel's port is about to be made, and this is the OpenFlow port number
+ * that it will ask for. */
+void overlay_tunnel_number_chosen(struct overlay *, const struct tunnel_key *,
+                                  uint32_t ofport_request);
+
 /* Looks at what was touched and tells the sink; of endpoints for which nothing
  * is installed at most 'max_work', those touched last first.  Returns true if
  * nothing is left to do.

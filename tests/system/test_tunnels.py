@@ -131,9 +131,9 @@ def test_changed_in_place_make_before_break(scene: Scene) -> None:
             scene.pass_lists("hv1")
         result = finish()
     assert result.duplicates == 0
-    # Open vSwitch takes what comes in with key 77 to the new port before
-    # vtepd can know its number.
-    assert result.lost <= 4, result
+    # The flows of a port with a key are there before it is, and longer.  What
+    # the switch has in hand while it makes or removes the port may be lost.
+    assert result.lost <= 1, result
 
 
 def test_r15_names_are_short_and_stable(scene: Scene) -> None:

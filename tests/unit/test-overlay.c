@@ -1045,6 +1045,106 @@ test_swap(void **state OVS_UNUSED)
     model_host_destroy(h);
 }
 
+/* With a segment's own key a port takes packets as soon as it is there, so its
+ * flow is there before: under the number that will be asked for. */
+static void
+test_number_chosen_early(void **state OVS_UNUSED)
+{
+    static const char flow[] = "table=0, priority=100,in_port=40000";
+    struct model_host *h = make_hv1(HOSTS BLUE B1 B2 B3);
+    struct tunnel_key to_hv2, to_hv3;
+    char *to_2;
+
+    h->settings.segment_key = true;
+    model_configure(h);
+    model_plug(h, "tap1", "b1", 5);
+    to_hv2 = ((struct model_tunnel *) shash_find_data(
+                  &h->tunnels, TO_HV2 " key=77"))->key;
+    to_hv3 = ((struct model_tunnel *) shash_find_data(
+                  &h->tunnels, TO_HV3 " key=77"))->key;
+    assert_null(model_actions(h, flow));
+    overlay_tunnel_number_chosen(h->overlay, &to_hv2, 40000);
+    model_run(h);
+    to_2 = nullable_xstrdup(model_actions(h, flow));
+    assert_non_null(to_2);
+
+    /* That failed, and the number is another's now. */
+    overlay_tunnel_number_chosen(h->overlay, &to_hv3, 40000);
+    model_run(h);
+    assert_non_null(model_actions(h, flow));
+    overlay_tunnel_number_chosen(h->overlay, &to_hv2, 40001);
+    model_run(h);
+    assert_string_equal(model_actions(h, "table=0, priority=100,"
+                                      "in_port=40001"), to_2);
+    assert_non_null(model_actions(h, flow));
+    free(to_2);
+
+    /* The numbers that they get in the end are others: what was told for the
+     * first ones goes. */
+    model_settle(h);
+    assert_null(model_actions(h, flow));
+    model_check_way(h, 77, "2", TO_HV2 " key=77");
+    model_check_way(h, 77, "3", TO_HV3 " key=77");
+
+    /* One that is not needed any more before it has come. */
+    relist(h, HOSTS BLUE B1);
+    model_wait(h, 100000);
+    model_list(h, HOSTS BLUE B1 B2);
+    overlay_tunnel_number_chosen(h->overlay, &to_hv2, 40000);
+    model_run(h);
+    assert_non_null(model_actions(h, flow));
+    relist(h, HOSTS BLUE B1);
+    model_wait(h, 100000);
+    assert_null(model_actions(h, flow));
+    model_host_destroy(h);
+}
+
+/* And it goes later than the port's row: the switch takes a while to remove the
+ * port.  Unless another port gets the number. */
+static void
+test_number_kept_for_a_while(void **state OVS_UNUSED)
+{
+    for (int taken = 0; taken < 2; taken++) {
+        struct model_host *h = make_hv1(HOSTS BLUE B1 B2 B3);
+        struct model_tunnel *t;
+        struct tunnel_key to_hv3;
+        char *flow;
+
+        h->settings.segment_key = true;
+        model_configure(h);
+        model_plug(h, "tap1", "b1", 5);
+        model_settle(h);
+        t = shash_find_data(&h->tunnels, TO_HV3 " key=77");
+        to_hv3 = t->key;
+        t = shash_find_data(&h->tunnels, TO_HV2 " key=77");
+        flow = xasprintf("table=0, priority=100,in_port=%"PRIu32, t->ofport);
+        relist(h, HOSTS BLUE B1);
+        model_wait(h, h->settings.linger);
+        model_check_tunnels(h, "");
+        assert_non_null(model_actions(h, flow));
+        if (taken) {
+            struct tunnel_port port = {
+                .key = to_hv3, .name = "vx-3", .peer = "hv3",
+                .segment = "blue", .group = 9,
+            };
+
+            port.ofport = atoi(strrchr(flow, '=') + 1);
+            model_list(h, HOSTS BLUE B1 B3);
+            overlay_tunnel_port_changed(h->overlay, NULL, &port);
+            model_run(h);
+            assert_non_null(model_actions(h, flow));
+            h->now += 10000;
+            model_run(h);
+            assert_non_null(model_actions(h, flow));
+        } else {
+            model_wait(h, 10000);
+            assert_null(model_actions(h, flow));
+        }
+        free(flow);
+        model_host_destroy(h);
+    }
+}
+
 static void
 set_underlay_mtu(struct model_host *h, int ipv4, int ipv6)
 {
@@ -1442,10 +1542,11 @@ test_ports_from_before(void **state OVS_UNUSED)
     t->port = true;
     shash_add(&h->tunnels, "vxlan 192.0.2.1->192.0.2.9", t);
     model_run(h);
-    assert_null(model_actions(h, "table=0, priority=100,in_port=40001"));
-    assert_non_null(model_actions(h, "table=0, priority=100,in_port=40000"));
+    assert_non_null(model_actions(h, "table=0, priority=100,in_port=40001"));
     overlay_tunnel_port_changed(h->overlay, &unneeded, NULL);
     model_run(h);
+    assert_null(model_actions(h, "table=0, priority=100,in_port=40001"));
+    assert_non_null(model_actions(h, "table=0, priority=100,in_port=40000"));
     model_host_destroy(h);
 }
 
@@ -1740,6 +1841,8 @@ main(void)
         cmocka_unit_test(test_unknown_ports),
         cmocka_unit_test(test_swap),
         cmocka_unit_test(test_r28_conflicts_resolve),
+        cmocka_unit_test(test_number_chosen_early),
+        cmocka_unit_test(test_number_kept_for_a_while),
         cmocka_unit_test(test_r76_mtu),
         cmocka_unit_test(test_not_served_is_reported),
         cmocka_unit_test(test_gratuitous_arp_guard),

@@ -49,6 +49,8 @@ struct seen_port {
 };
 
 struct fixture {
+    struct tunnel_key chosen_key;   /* The last one that... */
+    uint32_t chosen_number;         /* ...was to get this number. */
     struct ovsdb_sandbox sandbox;
     struct ovsdb_client *client;
     struct ovsdb_idl *observer;
@@ -117,6 +119,16 @@ on_vm_port(void *fixture_, const struct vm_port *old,
 }
 
 static void
+on_number_chosen(void *f_, const struct tunnel_key *key,
+                 uint32_t ofport_request)
+{
+    struct fixture *f = f_;
+
+    f->chosen_key = *key;
+    f->chosen_number = ofport_request;
+}
+
+static void
 on_tunnel_port(void *fixture_, const struct tunnel_port *old,
                const struct tunnel_port *new)
 {
@@ -146,6 +158,7 @@ create_client(struct fixture *f)
         .aux = f,
         .vm_port_changed = on_vm_port,
         .tunnel_port_changed = on_tunnel_port,
+        .tunnel_number_chosen = on_number_chosen,
     };
 
     f->client = ovsdb_client_create(f->sandbox.remote, &callbacks);
@@ -1344,6 +1357,8 @@ test_port_numbers(void **state)
     configure(f, "br-int");
     name = add_tunnel(f, 2, "hv2");
     assert_int_equal(*interface_row(f, name)->ofport_request, 32769);
+    assert_int_equal(f->chosen_number, 32769);
+    assert_true(tunnel_key_equals(&f->chosen_key, &spec.key));
     free(name);
     name = add_tunnel(f, 3, "hv3");
     assert_int_equal(*interface_row(f, name)->ofport_request, 32771);

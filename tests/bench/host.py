@@ -65,7 +65,9 @@ class Host:
         self.vsctl("--no-wait", "init")
         self.switch_pid = self._daemon(
             "ovs-vswitchd", f"unix:{self.folder}/db.sock",
-            "--enable-dummy=override", "--disable-system").pid
+            # With "override" tunnels would be dummy devices too: each a port
+            # of the datapath, with which ovs-vswitchd takes far longer.
+            "--enable-dummy=system", "--disable-system").pid
         self.vsctl("add-br", BRIDGE, "--", "set-fail-mode", BRIDGE, "secure",
                    "--", "add-port", BRIDGE, VM_PORT,
                    "--", "set", "Interface", VM_PORT, "type=dummy")

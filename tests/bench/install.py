@@ -55,14 +55,18 @@ def final_flows(host: Host, shape: Shape) -> int:
     """How many flows there are once everything is there.  For the first,
     uncounted run: looks at vtepd all the time."""
     control = host.control()
+    tunnels = min(shape.hosts, shape.live) - 1
 
     def is_there() -> bool:
         s = status(control)
         return (s["openflow"]["state"] == "synced"
                 and s["here"]["installed_endpoints"] == shape.live
-                and s["here"]["tunnels"] == min(shape.hosts, shape.live) - 1)
+                and s["here"]["tunnels"] == tunnels)
 
     wait_for(is_there, "vtepd has told everything to the switch", 0.02)
+    watch = PortWatch(host.folder / "db.sock")
+    watch.wait_count(tunnels + 2)       # The bridge's own and the VM's.
+    watch.close()
     settle(host.pid, host.switch_pid)
     control.close()
     counter = host.counter()

@@ -18,6 +18,9 @@
 #include "openvswitch/ofpbuf.h"
 #include "util.h"
 
+/* A failed bundle leaves everything as it was, and nobody sees half of one. */
+#define BUNDLE_FLAGS (OFPBF_ATOMIC | OFPBF_ORDERED)
+
 /* A batch's first chunk begins small, for the usual change is.  One that has
  * so many bytes is full. */
 enum { FIRST_BYTES = 512, FULL_BYTES = 60 * 1024 };
@@ -82,7 +85,7 @@ begin_addition(struct batch *batch, enum batch_order order, int ofp_version)
                    a.chunk);
     add = ofpbuf_put_zeros(a.chunk, sizeof *add);
     add->bundle_id = htonl(batch->bundle_id);
-    add->flags = htons(BATCH_BUNDLE_FLAGS);
+    add->flags = htons(BUNDLE_FLAGS);
     a.inner = a.chunk->size;
     return a;
 }
@@ -226,7 +229,7 @@ put_control(struct ovs_list *out, uint32_t bundle_id, uint16_t type,
     struct ofputil_bundle_ctrl_msg control = {
         .bundle_id = bundle_id,
         .type = type,
-        .flags = BATCH_BUNDLE_FLAGS,
+        .flags = BUNDLE_FLAGS,
     };
     struct ofpbuf *message = ofputil_encode_bundle_ctrl_request(ofp_version,
                                                                 &control);

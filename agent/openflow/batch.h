@@ -30,9 +30,6 @@ struct batch {
     size_t n_group_mods;
 };
 
-/* A failed bundle leaves everything as it was, and nobody sees half of one. */
-#define BATCH_BUNDLE_FLAGS (OFPBF_ATOMIC | OFPBF_ORDERED)
-
 void batch_init(struct batch *);
 
 /* Frees what is in the batch, which stays usable. */

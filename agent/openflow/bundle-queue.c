@@ -197,21 +197,6 @@ bundle_queue_next(struct bundle_queue *q)
     return message;
 }
 
-uint32_t
-bundle_queue_cut(const struct bundle_queue *q)
-{
-    const struct bundle *b = q->n_unsent ? first_unsent(q) : NULL;
-
-    if (!b || b->unbundled || !b->next.index) {
-        return 0;
-    }
-
-    struct position first = first_position(b);
-    const struct ofp14_bundle_ctrl_msg *m
-        = ofpbuf_at_assert(first.chunk, sizeof(struct ofp_header), sizeof *m);
-    return ntohl(m->bundle_id);
-}
-
 static size_t
 index_of(const struct bundle *b, ovs_be32 xid)
 {

@@ -14,6 +14,9 @@
  * been applied already, it ends the same: each message says what is to be, not
  * what is to change.
  *
+ * Of a bundle that was sent in part only the switch takes leave by itself after
+ * some seconds; the error with which it says so is for an old xid.
+ *
  * Bundles are numbered from 1.  The switch answers them in order. */
 
 #include <stdbool.h>
@@ -47,9 +50,6 @@ uint64_t bundle_queue_put(struct bundle_queue *, struct ovs_list *chunks,
 
 /* The next message to send, which the caller owns; NULL if there is none. */
 struct ofpbuf *bundle_queue_next(struct bundle_queue *);
-
-/* If a bundle is sent in part only, returns its id, else 0. */
-uint32_t bundle_queue_cut(const struct bundle_queue *);
 
 /* The switch has answered the message 'xid' as it should: is that the end of a
  * bundle?  Then it is applied and forgotten. */

@@ -6,7 +6,6 @@
 
 #include "openflow/flow-drift.h"
 #include "openvswitch/match.h"
-#include "openvswitch/ofp-bundle.h"
 #include "openvswitch/ofp-flow.h"
 #include "openvswitch/ofp-group.h"
 #include "openvswitch/ofp-msgs.h"
@@ -19,21 +18,6 @@
 VLOG_DEFINE_THIS_MODULE(switch_reading);
 
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 10);
-
-void
-switch_discard_cut_bundle(struct switch_session *s)
-{
-    struct ofputil_bundle_ctrl_msg control = {
-        .bundle_id = bundle_queue_cut(&s->queue),
-        .type = OFPBCT_DISCARD_REQUEST,
-        .flags = BATCH_BUNDLE_FLAGS,
-    };
-
-    if (control.bundle_id) {
-        s->discard_xid = switch_send(
-            s, ofputil_encode_bundle_ctrl_request(s->version, &control));
-    }
-}
 
 void
 switch_request_groups(struct switch_session *s)
@@ -50,7 +34,6 @@ switch_request_groups(struct switch_session *s)
 void
 switch_start_reading(struct switch_session *s)
 {
-    switch_discard_cut_bundle(s);
     switch_discard(s);
     s->state = SWITCH_READING;
     s->flows_read = false;
@@ -92,7 +75,6 @@ switch_stop_reading(struct switch_session *s)
 void
 switch_schedule_reading(struct switch_session *s)
 {
-    switch_discard_cut_bundle(s);
     switch_discard(s);
     switch_stop_reading(s);
     s->state = SWITCH_READING;

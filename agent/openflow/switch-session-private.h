@@ -38,7 +38,6 @@ struct switch_session {
     size_t n_touched;           /* Flows in it that are only touched. */
     struct sync_result sync;
     struct bundle_queue queue;
-    ovs_be32 discard_xid;       /* Of the last bundle that was cut. */
 
     /* What others change. */
     struct flow_drift *drift;
@@ -82,9 +81,5 @@ void switch_stop_reading(struct switch_session *);
 
 void switch_received_flows(struct switch_session *, struct ofpbuf *message);
 void switch_received_groups(struct switch_session *, struct ofpbuf *message);
-
-/* Tells the switch that the rest of a bundle will not come: else it complains
- * once it has waited for that long enough. */
-void switch_discard_cut_bundle(struct switch_session *);
 
 #endif /* switch-session-private.h */

@@ -169,7 +169,6 @@ bundle_refused(struct switch_session *s, enum ofperr error)
     VLOG_WARN_RL(&rl, "%s: the switch refused a bundle (%s); sending what is "
                  "in it one by one", switch_target(s),
                  ofperr_to_string(error));
-    switch_discard_cut_bundle(s);
     if (!bundle_queue_unbundle(&s->queue)) {
         switch_schedule_reading(s);
     }
@@ -182,9 +181,6 @@ request_refused(struct switch_session *s, const struct ofp_header *oh,
 {
     char *text;
 
-    if (oh->xid == s->discard_xid) {
-        return;                 /* The switch had given it up itself. */
-    }
     if (oh->xid == s->watch_xids[0] || oh->xid == s->watch_xids[1]) {
         s->watched = false;
         VLOG_WARN("%s: the switch does not tell what others change (%s): it "

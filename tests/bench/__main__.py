@@ -16,7 +16,7 @@ from pathlib import Path
 
 from lab.agent import program
 
-from . import (events, idle, install, listing, many, memory, restart,
+from . import (drift, events, idle, install, listing, many, memory, restart,
                tunnels)
 from .figures import Figure, Table
 from .inventory import Shape
@@ -50,6 +50,8 @@ MEASURES: list[Measure] = [
     ("tunnels", False, lambda n: tunnels.measure(100, n)),
     ("tunnels", False, lambda n: tunnels.measure(500, n)),
     ("tunnels", True, lambda n: tunnels.measure(1000, n)),
+    ("drift", False, lambda n: drift.measure(Shape(200, 10_000), n)),
+    ("drift", True, lambda n: drift.measure(Shape(200, 50_000), n)),
     ("idle", False, lambda n: idle.measure(Shape(200, 10_000), n)),
     ("idle", True, lambda n: idle.measure(Shape(200, 100_000), n)),
     ("many-hosts", False, lambda n: many.measure(50, n)),

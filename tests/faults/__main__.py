@@ -101,11 +101,11 @@ def run(stage: Stage, fault: Fault, state: dict[str, str], n_probes: int
 
 def cells(verdict: Verdict) -> list[str]:
     fault, result = verdict.fault, verdict.result
-    assert result and result.control
+    assert result
     return [fault.name, fault.proves, f"{result.total('sent'):,}",
             f"{result.total('lost'):,}", f"{result.longest('gap'):.0f} ms",
             f"{result.control.gap:.0f} ms"
-            f"{f', {result.control.lost} lost' if result.control.lost else ''}",
+            + (f", {result.skipped} not sent" if result.skipped else ""),
             f"{verdict.milliseconds:.0f} ms" if verdict.milliseconds else "",
             str(fault.bound), "good" if verdict.is_good else "BROKEN"]
 

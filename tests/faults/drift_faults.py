@@ -43,6 +43,14 @@ def tunnel_type_changed(stage: Stage) -> None:
     repaired(stage)
 
 
+@fault("tunnel-number-changed", "a tunnel's OpenFlow number is changed: vtepd"
+       " follows", "R30", DRIFT, same=False)
+def tunnel_number_changed(stage: Stage) -> None:
+    stage.hv1.vsctl("set", "interface", tunnel(stage)["name"],
+                    "ofport_request=33333")
+    repaired(stage)
+
+
 @fault("flow-deleted", "the flow to a remote endpoint is deleted", "", DRIFT)
 def flow_deleted(stage: Stage) -> None:
     b = stage.lab.vms["b"]
@@ -86,6 +94,12 @@ def group(stage: Stage) -> str:
 def group_deleted(stage: Stage) -> None:
     stage.hv1.ofctl("del-groups", INTEGRATION_BRIDGE,
                     f"group_id={group(stage)}")
+    repaired(stage)
+
+
+@fault("groups-deleted", "all groups are deleted", "R38", DRIFT)
+def groups_deleted(stage: Stage) -> None:
+    stage.hv1.ofctl("del-groups", INTEGRATION_BRIDGE)
     repaired(stage)
 
 

@@ -20,7 +20,10 @@ class Bound:
     def __str__(self) -> str:
         if not self.milliseconds:
             return "0 lost"
-        return f"{self.milliseconds:g} ms{self.after and f' after {self.after}'}"
+        if self.milliseconds == float("inf"):
+            return "none"
+        after = f" after {self.after}" if self.after else ""
+        return f"{self.milliseconds:g} ms{after}"
 
 
 NO_LOSS = Bound()
@@ -67,7 +70,7 @@ class Verdict:
         if since is None:
             self.milliseconds = result.longest("outage")
         elif last:
-            self.milliseconds = (last.end - since) * 1000
+            self.milliseconds = max(0, last.end - since) * 1000
         if self.milliseconds > bound.milliseconds:
             self.troubles.append(f"{self.milliseconds:.0f} ms")
 

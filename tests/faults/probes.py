@@ -10,7 +10,7 @@ import os
 import socket
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from lab import frames
@@ -59,17 +59,15 @@ class Stream:
     repeated: int
     strayed: int            # Others' that came in here.
     gap: float              # Longest between two that came in.
-    latest: float           # The longest that one took.
     outage: float           # Longest time of which all probes were lost.
     outages: list[Outage]
 
 
 @dataclass
 class Result:
-    streams: dict[str, Stream] = field(default_factory=dict)
-    control: Stream | None = None       # Between plain namespaces.
-    skipped: int = 0        # That the sender had no time to send.
-    pause: float = 0        # The sender's longest, in milliseconds.
+    streams: dict[str, Stream]
+    control: Stream         # Between plain namespaces.
+    skipped: int            # That the sender had no time to send.
 
     def total(self, what: str) -> int:
         return sum(getattr(stream, what) for stream in self.streams.values())
@@ -77,20 +75,19 @@ class Result:
     def longest(self, what: str) -> float:
         return max(getattr(stream, what) for stream in self.streams.values())
 
-    def last_outage(self, *names: str) -> Outage | None:
-        """The one that ended last, of these streams (by default all)."""
-        return max((outage for name, stream in self.streams.items()
-                    for outage in stream.outages
-                    if not names or name in names),
+    def last_outage(self) -> Outage | None:
+        """The one that ended last, of all streams."""
+        return max((outage for stream in self.streams.values()
+                    for outage in stream.outages),
                    key=lambda outage: outage.end, default=None)
 
 
 def _stream(value: dict) -> Stream:
     return Stream(value["sent"], value["lost"], value["repeated"],
-                  value["strayed"], value["gap"] / 1e6, value["latest"] / 1e6,
-                  value["outage"] / 1e6,
-                  [Outage(begin / 1e9, end / 1e9, lost)
-                   for begin, end, lost in value["outages"]])
+                  value["strayed"], value["gap"] / 1e6,
+                  value["outage"] / 1e6, [Outage(
+                      begin / 1e9, end / 1e9, lost)
+                      for begin, end, lost in value["outages"]])
 
 
 def deepen(sock: socket.socket) -> None:
@@ -121,9 +118,9 @@ class Probes:
                 arguments.append(f"{name},{tx.fileno()},{rx.fileno()},"
                                  f"{_frame(source, target).hex()}")
             self._process = subprocess.Popen(
-                ["nice", "-n", "-10", str(program), str(HZ), str(FRESH),
-                 *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                pass_fds=fds, text=True, start_new_session=True)
+                [str(program), str(HZ), str(FRESH), *arguments],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=fds,
+                text=True, start_new_session=True)
 
     def close(self) -> None:
         self._process.terminate()
@@ -145,8 +142,8 @@ class Probes:
         value = self._ask("end")
         streams = {name: _stream(stream)
                    for name, stream in value["streams"].items()}
-        return Result(streams, streams.pop(CONTROL, None), value["skipped"],
-                      value["pause"] / 1e6)
+        control = streams.pop(CONTROL)
+        return Result(streams, control, value["skipped"])
 
     def silent(self) -> dict[str, float]:
         """The streams on which nothing arrives, with milliseconds since a

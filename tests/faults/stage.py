@@ -132,10 +132,6 @@ class Stage:
         """Waits until hv1's vtepd has dealt with n whole lists."""
         self.scene.pass_lists("hv1", n)
 
-    def first_flow(self, match: str) -> str:
-        """A flow of hv1, as del-flows and add-flow take it."""
-        return self.hv1.flows(match)[0]
-
     def vms_of(self, hypervisor: Hypervisor) -> list[Vm]:
         return [vm for vm in self.lab.vms.values()
                 if vm.hypervisor is hypervisor]

@@ -90,6 +90,13 @@ def vswitchd_killed_no_api(stage: Stage) -> float:
     return since
 
 
+@fault("vswitchd-hangs", "ovs-vswitchd does nothing for seconds", "R36")
+def vswitchd_hangs(stage: Stage) -> None:
+    with stage.hv1.switch_suspended():
+        stage.probes.wait_sent(15_000)
+    stage.wait_listed()
+
+
 @fault("openflow-hung-up", "ovs-vswitchd drops all OpenFlow connections",
        "R38")
 def openflow_hung_up(stage: Stage) -> None:

@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 from .hypervisor import Hypervisor
@@ -118,6 +120,15 @@ class Agent:
     def pid(self) -> int:
         assert self._daemon is not None
         return self._daemon.pid
+
+    @contextlib.contextmanager
+    def suspended(self) -> Iterator[None]:
+        """It is there, and does nothing."""
+        os.kill(self.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self.pid, signal.SIGCONT)
 
     def is_running(self) -> bool:
         return self._daemon is not None and self._daemon.is_running()

@@ -4,7 +4,6 @@ them."""
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import time
@@ -81,8 +80,7 @@ def test_r38_everything_is_compared_after_a_reconnect(scene: Scene) -> None:
     scene.cloud.inject(count=-1, status=503)    # No list compares instead.
     offset = agent.log_size()
     group = re.search(r"group_id=(\d+)", hv1.groups()[0])[1]
-    os.kill(agent.pid, signal.SIGSTOP)      # It would put each right at once.
-    try:
+    with agent.suspended():     # Or it would not wait for the reconnect.
         hv1.ofctl("del-flows", "br-int", "table=40")
         hv1.ofctl("add-flow", "br-int", "cookie=0x7674657000000001,table=40,"
                   "priority=7,actions=drop")
@@ -93,8 +91,6 @@ def test_r38_everything_is_compared_after_a_reconnect(scene: Scene) -> None:
         hv1.vsctl("clear", "bridge", "br-int", "flow_tables")
         assert scene.state("hv1") != before
         hv1.appctl("ovs-vswitchd", "bridge/reconnect", "br-int")
-    finally:
-        os.kill(agent.pid, signal.SIGCONT)
     agent.wait_logged("connected with OpenFlow15; reading flows", offset)
     scene.wait_state("hv1", before)
     assert a.ping(b.ipv4, count=5).received == 5

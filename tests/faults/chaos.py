@@ -23,13 +23,12 @@ import random
 import re
 import sys
 import time
-from collections import Counter
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from chaos_reference import (NotComparable, Reference, SwitchView,  # noqa: E402
-                             difference)
+from chaos_reference import (                       # noqa: E402
+    NotComparable, Reference, SwitchView, difference)
 from chaos_steps import OTHER_BRIDGE, Chaos         # noqa: E402
 from chaos_traffic import Traffic                   # noqa: E402
 from chaos_world import World, stranger_rows        # noqa: E402
@@ -65,8 +64,8 @@ class Watcher:
         self._log_read = 0
 
     def resident(self) -> int:
-        pages = int(Path(f"/proc/{self.agent.pid}/statm").read_text().split()[1])
-        return pages * os.sysconf("SC_PAGESIZE")
+        statm = Path(f"/proc/{self.agent.pid}/statm").read_text()
+        return int(statm.split()[1]) * os.sysconf("SC_PAGESIZE")
 
     def check(self) -> None:
         agent, name = self.agent, self.agent.hypervisor.name
@@ -102,7 +101,7 @@ class Run:
     def __init__(self, lab: Lab, options: argparse.Namespace):
         self.lab = lab
         self.world = World(lab)
-        self.chaos = Chaos(self.world, options.seed, options.drift)
+        self.chaos = Chaos(self.world, options.seed)
         self.options = options
         self.watchers = {}
         self.n_steps = 0
@@ -357,8 +356,6 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--only", type=lambda text: set(
         map(int, text.split(","))), metavar="N,N", help="these steps only")
     parser.add_argument("--hypervisors", type=int, default=3)
-    parser.add_argument("--drift", action="store_true",
-                        help="change flows and rows by hand too")
     parser.add_argument("--log-lines", type=int, default=60, metavar="N",
                         help="of each vtepd's log, after a failure")
     parser.add_argument("--keep", action="store_true",
@@ -372,8 +369,7 @@ def parse() -> argparse.Namespace:
 def main() -> int:
     options = parse()
     begun = time.monotonic()
-    say(f"chaos: --seed {options.seed}"
-        f"{' --drift' if options.drift else ''}")
+    say(f"chaos: --seed {options.seed}")
     with Lab(options.hypervisors, settings=SETTINGS) as lab:
         run = Run(lab, options)
         try:

@@ -27,9 +27,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import chaos_faults                                 # noqa: E402, F401
+import chaos_inventory                              # noqa: E402, F401
+from chaos_ports import OTHER_BRIDGE                # noqa: E402
 from chaos_reference import (                       # noqa: E402
     NotComparable, Reference, SwitchView, difference)
-from chaos_steps import OTHER_BRIDGE, Chaos         # noqa: E402
+from chaos_steps import Chaos                       # noqa: E402
 from chaos_traffic import Traffic                   # noqa: E402
 from chaos_world import World, stranger_rows        # noqa: E402
 from lab.agent import Agent                         # noqa: E402

@@ -11,7 +11,6 @@ import contextlib
 import json
 import re
 import shutil
-import subprocess
 from collections import Counter
 from pathlib import Path
 

@@ -9,13 +9,12 @@ import contextlib
 import itertools
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from chaos_traffic import Crossed, Heard, Targets
 from lab import cloud, webhook
 from lab.agent import Agent
-from lab.cloud import CloudError
 from lab.hypervisor import INTEGRATION_BRIDGE, Hypervisor
 from lab.lab import Lab
 from lab.ovsdb import OvsdbConnection

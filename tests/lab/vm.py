@@ -10,37 +10,19 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-from . import cloud, frames
+from . import cloud, frames, ping
 from .frames import Frame
 from .hypervisor import INTEGRATION_BRIDGE, Hypervisor
 from .netns import Namespace
+from .ping import PingResult
 from .processes import Daemon, wait_until
 
 # Fits into 1500 bytes with the largest overhead: Geneve or VXLAN over IPv6.
 MTU = 1400
 PACKET_OUTGOING = 4
-
-
-@dataclass(frozen=True)
-class PingResult:
-    sent: int
-    received: int
-    duplicates: int
-
-    @property
-    def lost(self) -> int:
-        return self.sent - self.received
-
-    @classmethod
-    def parse(cls, text: str) -> PingResult:
-        found = re.search(r"(\d+) packets transmitted, (\d+) received"
-                          r"(?:, \+(\d+) duplicates)?", text)
-        if not found:
-            return cls(0, 0, 0)
-        return cls(*(int(number or 0) for number in found.groups()))
 
 
 class RawPort:
@@ -199,9 +181,15 @@ class Vm:
 
     def ping(self, target: str, count: int = 1, interval: float = 0.01,
              wait: float = 1) -> PingResult:
-        return PingResult.parse(self.run(
-            "ping", "-n", "-q", "-c", str(count), "-i", str(interval), "-W",
-            str(wait), target, check=False))
+        """Pings; an answer may take as long as 'wait' after the last request.
+        (ping(8) is less patient once it has had an answer: two round trips,
+        or the interval.  On a busy machine that is not enough.)"""
+        with contextlib.closing(self._echo_socket(target)) as sock:
+            return ping.ping(sock, count, interval, wait)
+
+    def _echo_socket(self, target: str) -> socket.socket:
+        with self.namespace.entered():
+            return ping.connect(target)
 
     def reaches(self, target: str) -> bool:
         return self.ping(target).received == 1

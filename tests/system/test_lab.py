@@ -9,12 +9,15 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from lab import netns
 from lab.lab import BASE, Lab, lab_names
+from lab.ping import PingResult
 from lab.processes import CommandError, run, wait_until
 
 TESTS = Path(__file__).resolve().parents[1]
@@ -124,6 +127,27 @@ def test_kept_lab_stays_until_it_is_removed(holder) -> None:
     assert json.loads(listed)["items"] == []
     run([sys.executable, str(TESTS / "lab" / "lab.py"), "remove", name])
     assert traces(name) == []
+
+
+def test_late_answers_are_answers() -> None:
+    """Nothing is lost when the switch does nothing for a moment."""
+    with Lab(1, agents=False) as lab:
+        hv1 = lab.hypervisors["hv1"]
+        hv1.create_bridge()
+        hv1.ofctl("add-flow", "br-int", "actions=normal")
+        a, b = (lab.vm(name, "blue", [f"10.0.0.{n}", f"fd00::{n}"])
+                for n, name in enumerate("ab", 1))
+        for vm in (a, b):
+            vm.plug(hv1)
+        for address in b.ips:
+            a.wait_reaches(address)
+            with ThreadPoolExecutor(1) as pool, b.raw() as port:
+                result = pool.submit(a.ping, address, 10)
+                port.receive_until(lambda frame: "icmp" in frame.kind)
+                with hv1.switch_suspended():
+                    time.sleep(0.5)
+                assert result.result() == PingResult(10, 10, 0)
+            assert a.ping(f"{address[:-1]}9", count=3, wait=0.1).lost == 3
 
 
 def test_demo() -> None:

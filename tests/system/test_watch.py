@@ -283,7 +283,7 @@ def test_compressed_without_bounds(scene: Scene) -> None:
     agent.wait_logged("watch ended", offset)
     memory = Path(f"/proc/{agent.pid}/status").read_text()
     peak = int(memory.partition("VmHWM:")[2].split()[0])
-    assert peak < 120_000, f"{peak} kB"
+    assert peak < (500_000 if agent.is_sanitized() else 120_000), f"{peak} kB"
     assert a.ping(b.ipv4, count=3).received == 3
 
 

@@ -88,12 +88,6 @@ def memory(agent: Agent) -> int:
     raise AssertionError("no VmRSS")
 
 
-def is_sanitized(agent: Agent) -> bool:
-    """Is vtepd built with AddressSanitizer?  That keeps what is freed, up to
-    256 MiB of it, to find who still uses it."""
-    return "libasan" in Path(f"/proc/{agent.pid}/maps").read_text()
-
-
 def post_meanwhile(agent: Agent, attacks: list[Hostile]
                    ) -> tuple[list[float], int]:
     """Posts events until the attacks are over; returns how long each took to
@@ -127,7 +121,7 @@ def withstand(agent: Agent, *names: str, seconds: float = SECONDS
           f" {max(took) * 1e3:.1f} ms; memory +{(most - before) / 1024:.1f}"
           f" MiB; {len(lines)} log lines")
     assert max(took) < WORST
-    assert most - before < GROWTH * 1024 or is_sanitized(agent)
+    assert most - before < GROWTH * 1024 or agent.is_sanitized()
     assert len(lines) < LOG_LINES, "\n".join(lines)
     assert not any(secret in line for line in lines
                    for secret in agent.webhook.secrets)

@@ -244,7 +244,7 @@ fuzz_take_line(const uint8_t **data, size_t *size)
 
 /* Files. */
 
-static char folder[64];
+static char folder[256];
 
 static int
 remove_it(const char *path, const struct stat *s OVS_UNUSED,
@@ -263,8 +263,10 @@ const char *
 fuzz_folder(void)
 {
     if (!folder[0]) {
-        strcpy(folder, (access("/dev/shm", W_OK) ? "/tmp/vtepd-fuzz-XXXXXX"
-                        : "/dev/shm/vtepd-fuzz-XXXXXX"));
+        const char *where = getenv("TMPDIR");
+
+        snprintf(folder, sizeof folder, "%s/vtepd-fuzz-XXXXXX",
+                 where ? where : "/tmp");
         if (!mkdtemp(folder)) {
             ovs_fatal(errno, "cannot make %s", folder);
         }

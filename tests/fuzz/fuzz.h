@@ -48,8 +48,8 @@ uint32_t fuzz_hash(const uint8_t *data, size_t size);
  * caller to free.  Without an end of line all of them are the line. */
 char *fuzz_take_line(const uint8_t **data, size_t *size);
 
-/* Makes a folder, in memory where there is such a place, that is removed at
- * the program's end.  Returns its name. */
+/* Makes a folder in TMPDIR that is removed at the program's end.  Returns its
+ * name. */
 const char *fuzz_folder(void);
 
 /* Writes a file, which nobody else may read. */

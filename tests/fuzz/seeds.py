@@ -77,7 +77,8 @@ def _pages() -> Iterator[bytes]:
 
 def _events() -> Iterator[bytes]:
     for case in _cases("objects"):
-        yield f'watch\n{{"type":"put","object":{_text(case["object"])}}}'.encode()
+        text = _text(case["object"])
+        yield f'watch\n{{"type":"put","object":{text}}}'.encode()
     for case in _cases("watch-lines"):
         yield f"watch\n{_text(case['line'])}".encode()
     for case in _cases("events"):

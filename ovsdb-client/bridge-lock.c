@@ -105,7 +105,7 @@ bridge_lock_run(struct bridge_lock *lock, long long int now)
 void
 bridge_lock_wait(const struct bridge_lock *lock)
 {
-    if (lock->patience && !lock->any_was_held) {
+    if (lock->patience && !lock->any_was_held && !lock->is_denied) {
         poll_timer_wait_until(lock->patience);
     }
 }

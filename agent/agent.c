@@ -233,6 +233,8 @@ run_overlay(struct agent *agent)
         state = SWITCH_SYNCED;
     }
 
+    overlay_set_provisional(agent->overlay,
+                            inventory_cache_is_in_use(agent->cache));
     switching_repair(agent);
     bool done = overlay_run(agent->overlay, time_msec(), MAX_WORK);
     if (done) {
@@ -241,6 +243,8 @@ run_overlay(struct agent *agent)
         }
         if (state == SWITCH_READ) {
             switching_sync(agent);
+        } else {
+            switching_sweep(agent);
         }
     } else {
         poll_immediate_wake();

@@ -56,6 +56,7 @@ struct agent {
     long long int left_until;
     uint64_t left_bundle;       /* That takes back what is there. */
 
+    bool unswept;               /* See switching_sweep(). */
     uint64_t synced_bundle;     /* After which the switch has all that was
                                  * known when it was compared last. */
 

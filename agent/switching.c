@@ -8,6 +8,7 @@
 
 #include "agent/agent.h"
 #include "agent/waits.h"
+#include "cloud/inventory-cache.h"
 #include "core/attachments.h"
 #include "core/inventory.h"
 #include "core/overlay.h"
@@ -124,13 +125,15 @@ void
 switching_sync(struct agent *agent)
 {
     bool empty = switch_session_is_empty(agent->session);
+    bool keep = inventory_cache_is_in_use(agent->cache);
     struct sync_result r;
     struct shash_node *node;
 
     switch_session_sync_begin(agent->session);
     overlay_for_each_group(agent->overlay, sync_group, agent->session);
     overlay_for_each_flow(agent->overlay, sync_flow, agent->session);
-    switch_session_sync_end(agent->session, &r);
+    switch_session_sync_end(agent->session, keep, &r);
+    agent->unswept = r.n_kept > 0;
     SHASH_FOR_EACH (node, &agent->served) {
         struct served_port *sp = node->data;
 
@@ -145,12 +148,26 @@ switching_sync(struct agent *agent)
     if (empty) {
         VLOG_INFO("switch: it has no flows; sending them as they are worked "
                   "out");
+    } else if (r.n_kept) {
+        VLOG_INFO("switch: %"PRIuSIZE" flows wanted, %"PRIuSIZE" sent; "
+                  "%"PRIuSIZE" flows and groups that the state file does not "
+                  "know of stay until the inventory has come from its source",
+                  r.n_flows_wanted, r.n_flows_added, r.n_kept);
     } else {
         VLOG_INFO("switch: %"PRIuSIZE" flows wanted, %"PRIuSIZE" sent, "
                   "%"PRIuSIZE" deleted; %"PRIuSIZE" groups wanted, "
                   "%"PRIuSIZE" sent, %"PRIuSIZE" deleted", r.n_flows_wanted,
                   r.n_flows_added, r.n_flows_deleted, r.n_groups_wanted,
                   r.n_groups_changed, r.n_groups_deleted);
+    }
+}
+
+void
+switching_sweep(struct agent *agent)
+{
+    if (agent->unswept && !inventory_cache_is_in_use(agent->cache)) {
+        agent->unswept = false;
+        switch_session_resync(agent->session);
     }
 }
 

@@ -13,8 +13,13 @@ struct agent;
 void switching_run(struct agent *);
 void switching_wait(const struct agent *);
 
-/* Compares all that should be in the switch with all that is. */
+/* Compares all that should be in the switch with all that is.  As long as the
+ * state file is all that is known, what vtepd has put there and does not know
+ * of stays. */
 void switching_sync(struct agent *);
+
+/* That goes, once the inventory has come from its source. */
+void switching_sweep(struct agent *);
 
 /* Puts right what others have changed. */
 void switching_repair(struct agent *);

@@ -389,7 +389,7 @@ overlay_run_expiry(struct overlay *ov)
         if (!t->expires) {
             /* Its row was found.  Whether it is needed is known only once
              * everything was looked at (R41). */
-            if (!ov->settled) {
+            if (!ov->settled || ov->provisional) {
                 continue;
             }
             t->expires = ov->now + ov->settings.linger;
@@ -421,7 +421,9 @@ overlay_next_time(const struct overlay *ov)
     }
     const struct tunnel *t;
     LIST_FOR_EACH (t, idle_list, &ov->idle_tunnels) {
-        next = MIN(next, t->expires);
+        if (t->expires || !ov->provisional) {
+            next = MIN(next, t->expires);
+        }
     }
     return next;
 }

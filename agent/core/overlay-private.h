@@ -66,6 +66,7 @@ struct overlay {
     struct overlay_counts counts;
     bool static_flows;          /* Were the static flows told? */
     bool settled;               /* Did the last run leave nothing to do? */
+    bool provisional;           /* See overlay_set_provisional(). */
 };
 
 /* A segment with at least one plugged endpoint, or with records still to be

@@ -256,6 +256,12 @@ touch_endpoint_id(struct overlay *ov, const char *id)
 }
 
 void
+overlay_set_provisional(struct overlay *ov, bool provisional)
+{
+    ov->provisional = provisional;
+}
+
+void
 overlay_vm_port_changed(struct overlay *ov, const struct vm_port *old,
                         const struct vm_port *new)
 {

@@ -78,6 +78,10 @@ void overlay_configure(struct overlay *, const struct overlay_settings *);
  * [0] and IPv6 [1], in bytes; 0: not known.  Only for reports. */
 void overlay_set_underlay_mtu(struct overlay *, const int mtu[2]);
 
+/* Is the inventory only what was known at some time, as from a file?  Then
+ * tunnels that are there and that nobody is known to need stay. */
+void overlay_set_provisional(struct overlay *, bool provisional);
+
 /* A change of a port: 'old' NULL: new, 'new' NULL: gone. */
 void overlay_vm_port_changed(struct overlay *, const struct vm_port *old,
                              const struct vm_port *new);

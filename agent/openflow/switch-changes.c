@@ -4,8 +4,11 @@
 
 #include "openflow/switch-session-private.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "bitmap.h"
+#include "flow.h"
 #include "openflow/flow-drift.h"
 #include "openflow/switch-link.h"
 #include "openvswitch/ofpbuf.h"
@@ -14,6 +17,9 @@
 
 /* Unsent bytes beyond which no more changes are asked for. */
 #define BUSY_BYTES (2 * 1024 * 1024)
+
+/* OpenFlow port numbers that Open vSwitch gives. */
+#define N_PORTS 65536
 
 /* READ. */
 
@@ -29,12 +35,25 @@ switch_session_sync_begin(struct switch_session *s)
 {
     ovs_assert(s->state == SWITCH_READ);
     memset(&s->sync, 0, sizeof s->sync);
+    free(s->ports);
+    s->ports = bitmap_allocate(N_PORTS);
+}
+
+/* The OpenFlow port that a flow is for, 0: any. */
+static uint16_t
+flow_port(const struct flow_entry *e)
+{
+    return (e->match.wc.masks.in_port.ofp_port
+            ? ofp_to_u16(e->match.flow.in_port.ofp_port) : 0);
 }
 
 void
 switch_session_sync_flow(struct switch_session *s, const struct flow_entry *e)
 {
     s->sync.n_flows_wanted++;
+    if (e->table == TABLE_CLASSIFY) {
+        bitmap_set1(s->ports, flow_port(e));
+    }
     if (!installed_flows_take_flow(&s->installed, e)) {
         s->sync.n_flows_added++;
         batch_flow(&s->batch, e, true, s->version);
@@ -62,8 +81,18 @@ become_synced(struct switch_session *s)
     s->state = SWITCH_SYNCED;
 }
 
-void
-switch_session_sync_end(struct switch_session *s, struct sync_result *result)
+/* What stays of a VM must not be of use to another one on its port. */
+static bool
+may_keep(const struct switch_session *s, const struct flow_entry *e)
+{
+    uint16_t port = flow_port(e);
+
+    return (e->cookie & FLOW_COOKIE_MASK) == FLOW_COOKIE_BASE
+           && !(port && bitmap_is_set(s->ports, port));
+}
+
+static void
+delete_unwanted(struct switch_session *s, bool keep)
 {
     const struct installed_flow *f;
     const struct installed_group *g;
@@ -72,13 +101,30 @@ switch_session_sync_end(struct switch_session *s, struct sync_result *result)
         struct flow_entry e;
 
         installed_flow_get(f, &e);
-        batch_flow(&s->batch, &e, false, s->version);
-        s->sync.n_flows_deleted++;
+        if (keep && may_keep(s, &e)) {
+            s->sync.n_kept++;
+        } else {
+            batch_flow(&s->batch, &e, false, s->version);
+            s->sync.n_flows_deleted++;
+        }
     }
     HMAP_FOR_EACH (g, node, &s->installed.groups) {
-        batch_group_deleted(&s->batch, g->group, s->version);
-        s->sync.n_groups_deleted++;
+        if (keep && g->ours) {
+            s->sync.n_kept++;
+        } else {
+            batch_group_deleted(&s->batch, g->group, s->version);
+            s->sync.n_groups_deleted++;
+        }
     }
+}
+
+void
+switch_session_sync_end(struct switch_session *s, bool keep,
+                        struct sync_result *result)
+{
+    delete_unwanted(s, keep);
+    free(s->ports);
+    s->ports = NULL;
     become_synced(s);
     *result = s->sync;
     if (s->read_for_drift) {

@@ -37,6 +37,8 @@ struct switch_session {
     struct batch batch;
     size_t n_touched;           /* Flows in it that are only touched. */
     struct sync_result sync;
+    unsigned long int *ports;   /* Bitmap, while flows are told in READ: those
+                                 * that a flow of TABLE_CLASSIFY is for. */
     struct bundle_queue queue;
 
     /* What others change. */

@@ -74,6 +74,7 @@ switch_session_destroy(struct switch_session *s)
     if (s) {
         switch_discard(s);
         installed_flows_destroy(&s->installed);
+        free(s->ports);
         flow_drift_destroy(s->drift);
         switch_link_destroy(s->link);
         free(s);

@@ -64,8 +64,9 @@ void switch_session_resync(struct switch_session *);
 /* In READ: has the switch neither flows nor groups? */
 bool switch_session_is_empty(const struct switch_session *);
 
-/* In READ: says all that should be there.  sync_end() queues the
- * difference. */
+/* In READ: says all that should be there.  sync_end() queues the difference.
+ * With 'keep' what vtepd has put there and is not told of stays, as long as no
+ * other VM is on its port: for an owner who does not know everything yet. */
 void switch_session_sync_begin(struct switch_session *);
 void switch_session_sync_flow(struct switch_session *,
                               const struct flow_entry *);
@@ -74,8 +75,10 @@ void switch_session_sync_group(struct switch_session *, uint32_t group,
 struct sync_result {
     size_t n_flows_wanted, n_flows_added, n_flows_deleted;
     size_t n_groups_wanted, n_groups_changed, n_groups_deleted;
+    size_t n_kept;              /* Flows and groups. */
 };
-void switch_session_sync_end(struct switch_session *, struct sync_result *);
+void switch_session_sync_end(struct switch_session *, bool keep,
+                             struct sync_result *);
 
 /* In READ: queues the deletion of all that vtepd has ever put there and of
  * nothing else, for a bridge that is no longer ours. */

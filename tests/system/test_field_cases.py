@@ -138,6 +138,38 @@ def test_r42_nothing_is_swept_before_all_is_known(scene: Scene) -> None:
     scene.wait_state("hv1", before)
 
 
+def test_r42_state_file_alone_sweeps_nothing(scene: Scene) -> None:
+    """It is older than what the switch has, and the API does not answer: what
+    the file does not know of goes on working, and what is really stale goes
+    once the API has told everything."""
+    hv1, agent = scene.hv["hv1"], scene.agents["hv1"]
+    scene.segment("blue", 77)
+    a = scene.vm("a", "blue", "hv1")
+    scene.ready(a)
+    wait_until(agent.state_file.read_text, "a is in the state file",
+               until=lambda text: a.mac in text)
+    older = agent.state_file.read_bytes()
+    b = scene.vm("b", "blue", "hv2")
+    c = scene.vm("c", "blue", "hv1")
+    scene.connect(a, b, c)
+    before = scene.settle("hv1")
+    agent.stop()
+    agent.state_file.write_bytes(older)
+    leave_flow_and_group(hv1)
+    leave_tunnel(hv1)
+    scene.cloud.inject(count=-1, status=503)
+    with a.pinging(b.ipv4) as to_b, a.pinging(c.ipv4) as to_c:
+        offset = agent.log_size()
+        agent.start()
+        agent.wait_logged("stay until the inventory has come", offset)
+        for _ in range(20):             # Each in a pass of its own.
+            assert agent.show("status")["inventory"]["from_state_file"]
+        assert to_b().lost == 0 and to_c().lost == 0
+    scene.cloud.clear_faults()
+    agent.resync()
+    scene.wait_state("hv1", before)
+
+
 def test_r41_only_the_difference_is_sent(scene: Scene) -> None:
     """At a start nothing is flushed: with nothing to do nothing is sent, else
     what differs, in one bundle.  Tunnel ports are adopted as they are."""

@@ -48,6 +48,8 @@ struct fixture {
     /* What should be there. */
     size_t n_flows, n_groups;
     bool changed;               /* Flows lead elsewhere. */
+    bool classify;              /* One more flow: for port 5. */
+    bool keep;                  /* See switch_session_sync_end(). */
     enum refused refused;
     struct sync_result synced;  /* At the last time. */
     unsigned int n_syncs;
@@ -100,6 +102,15 @@ for_each_flow(const struct fixture *f, flow_cb *cb, void *aux)
         cb(&e, aux);
         ofpbuf_uninit(&e.actions);
     }
+    if (f->classify) {
+        struct flow_entry e;
+
+        make_entry(&e, TABLE_CLASSIFY, 0);
+        match_init_catchall(&e.match);
+        match_set_in_port(&e.match, u16_to_ofp(5));
+        cb(&e, aux);
+        ofpbuf_uninit(&e.actions);
+    }
 }
 
 /* What the agent does. */
@@ -111,7 +122,7 @@ sync_flow(const struct flow_entry *e, void *session)
 }
 
 static void
-sync_with(const struct fixture *f, struct switch_session *session,
+sync_with(const struct fixture *f, struct switch_session *session, bool keep,
           struct sync_result *result)
 {
     switch_session_sync_begin(session);
@@ -119,7 +130,7 @@ sync_with(const struct fixture *f, struct switch_session *session,
         switch_session_sync_group(session, i, i);
     }
     for_each_flow(f, sync_flow, session);
-    switch_session_sync_end(session, result);
+    switch_session_sync_end(session, keep, result);
 }
 
 static void
@@ -165,7 +176,7 @@ pass(struct fixture *f)
     openflow_relay_run(f->relay);
     switch_session_run(f->session);
     if (switch_session_get_state(f->session) == SWITCH_READ) {
-        sync_with(f, f->session, &f->synced);
+        sync_with(f, f->session, f->keep, &f->synced);
         f->n_syncs++;
         switch_session_flush(f->session);
     }
@@ -229,7 +240,7 @@ look(const struct fixture *f)
         poll_timer_wait_until(deadline);
         poll_block();
     }
-    sync_with(f, observer, &result);
+    sync_with(f, observer, false, &result);
     switch_session_destroy(observer);
     return result;
 }
@@ -545,6 +556,48 @@ test_table_full(void **state)
     wait_until(f, !status_of(f).drift.n_refused && is_in_place(f, 0));
 }
 
+/* Not everything is known. */
+
+/* What is ours stays, unless its port is another VM's by now. */
+static void
+test_kept(void **state)
+{
+    struct fixture *f = *state;
+    struct sync_result r;
+
+    f->n_flows = 20;
+    f->n_groups = 2;
+    f->classify = f->keep = true;
+    switch_session_set_target(f->session, NULL);
+    wait_until(f, (poll_timer_wait(10),
+                   !access(f->direct + strlen("unix:"), F_OK)));
+    somebody(f, "add-flow %s cookie=0x7674657000000000,table=40,metadata=99,"
+             "actions=output:7");
+    somebody(f, "add-flow %s cookie=0x7674657000000000,table=10,in_port=6,"
+             "actions=goto_table:20");
+    somebody(f, "add-flow %s cookie=0x7674657000000000,table=10,in_port=5,"
+             "actions=goto_table:20");
+    somebody(f, "add-flow %s cookie=1,table=40,metadata=98,actions=output:7");
+    somebody(f, "-O OpenFlow15 add-group %s "
+             "group_id=9,type=indirect,bucket=output:7");
+    switch_session_set_target(f->session, f->relayed);
+    wait_until(f, f->n_syncs);
+    wait_until(f, is_applied(f, switch_session_flush(f->session)));
+    assert_int_equal(f->synced.n_kept, 3);
+    assert_int_equal(f->synced.n_flows_deleted, 2);
+    assert_int_equal(f->synced.n_groups_deleted, 0);
+    r = look(f);
+    assert_int_equal(r.n_flows_added, 0);
+    assert_int_equal(r.n_flows_deleted, 2);
+    assert_int_equal(r.n_groups_deleted, 1);
+
+    /* Now it is. */
+    f->keep = false;
+    switch_session_resync(f->session);
+    wait_until(f, f->n_syncs == 2);
+    wait_in_place(f);
+}
+
 /* Accidents. */
 
 /* The connection is cut after any part of a bundle. */
@@ -630,6 +683,7 @@ main(int argc OVS_UNUSED, char *argv[])
         TEST(test_refused_at_connect),
         TEST(test_refused_among_others),
         TEST(test_table_full),
+        TEST(test_kept),
         TEST(test_cut_bundle),
         TEST(test_lost_answer),
         TEST(test_killed),

@@ -282,7 +282,7 @@ def page_size(chaos: Chaos) -> str | None:
 
 # What somebody changes by hand.
 
-@step(3)
+@step(7)
 def change_flows(chaos: Chaos) -> str | None:
     name = chaos.hypervisor("database", "switch", "bridge")
     if name is None:
@@ -301,7 +301,7 @@ def change_flows(chaos: Chaos) -> str | None:
     return f"{name}: ovs-ofctl {' '.join(command)}"
 
 
-@step(3)
+@step(7)
 def change_rows(chaos: Chaos) -> str | None:
     name = chaos.hypervisor("database", "switch", "bridge")
     if name is None:

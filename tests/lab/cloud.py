@@ -56,6 +56,7 @@ class Cloud:
         self._folder = folder
         self._tls_files = tls_files
         self._token_file = token_file
+        self.watched = True     # From its start on.
         self._daemon: Daemon | None = None
 
     def start(self, *options: str) -> None:
@@ -65,6 +66,8 @@ class Cloud:
         if self._tls_files:
             argv += ["--cert", str(self._tls_files[0]),
                      "--key", str(self._tls_files[1])]
+        if not self.watched:
+            argv.append("--no-watch")
         if self._token_file:
             argv += ["--token-file", str(self._token_file)]
         output = self._folder / f"cloud-api-{self.port}.log"

@@ -426,6 +426,8 @@ def main() -> int:
     parser.add_argument("--first-version", type=int, default=1, metavar="N",
                         help="what the versions count from: one that lives on"
                         " gives each once only")
+    parser.add_argument("--no-watch", action="store_true",
+                        help="there is no watch until it is switched on")
     parser.add_argument("--token-file", type=Path, metavar="FILE",
                         help="lists need the bearer token in FILE")
     parser.add_argument("--cert", metavar="FILE", help="serve TLS (PEM)")
@@ -445,6 +447,7 @@ def main() -> int:
     token = options.token_file and options.token_file.read_text().strip()
     api = Api((address.strip("[]"), int(port)), token, tls)
     api.store = Store(options.first_version)
+    api.watch_mode.enabled = not options.no_watch
     if options.load:
         objects = json.loads(options.load.read_text())
         api.store.put(objects["items"] if isinstance(objects, dict)

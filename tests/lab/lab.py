@@ -122,8 +122,8 @@ class Lab:
                          " mcast_snooping 0 forward_delay 0",
                          f"link set {bridge} up")
         self.cloud_ns.ip(f"addr add {CLOUD_ADDRESS}/24 dev mgmt")
+        self.cloud.watched = self._watched
         self.cloud.start()
-        self.cloud.watch_mode(enabled=self._watched)
         for number in range(1, self._n_hypervisors + 1):
             self._add_hypervisor(number)
         script = self.folder / "on"

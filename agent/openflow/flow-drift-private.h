@@ -38,6 +38,7 @@ struct flow_drift {
     long long int all_since;    /* ...wanted since then. */
     bool paused;                /* Changes are not told for now. */
     long long int groups_due;   /* When to look at groups; LLONG_MAX. */
+    bool groups_changed;        /* Perhaps, since they were read. */
 
     /* The repair under way. */
     long long int now;

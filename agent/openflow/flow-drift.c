@@ -170,6 +170,13 @@ void
 flow_drift_groups_changed(struct flow_drift *d, long long int now)
 {
     d->groups_due = MIN(d->groups_due, now + REPAIR_COLLECT);
+    d->groups_changed = true;
+}
+
+void
+flow_drift_groups_read(struct flow_drift *d)
+{
+    d->groups_changed = false;
 }
 
 void

@@ -47,6 +47,9 @@ void flow_drift_flow_changed(struct flow_drift *, const struct reported_flow *,
 /* Somebody may have changed groups. */
 void flow_drift_groups_changed(struct flow_drift *, long long int now);
 
+/* All groups were read: what is told of them from now on is not in that. */
+void flow_drift_groups_read(struct flow_drift *);
+
 /* Something was changed that was not told. */
 void flow_drift_missed(struct flow_drift *, long long int now);
 

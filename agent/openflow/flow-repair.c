@@ -305,7 +305,8 @@ flow_drift_repair_end(struct flow_drift *d, flow_cb *delete, void *aux)
     if (d->with_groups) {
         struct drift_group *g;
 
-        d->groups_due = LLONG_MAX;
+        d->groups_due = d->groups_changed ? d->now + REPAIR_COLLECT
+                                          : LLONG_MAX;
         HMAP_FOR_EACH (g, node, &d->groups) {
             if (!g->differs) {
                 g->history.open = g->history.refused = false;

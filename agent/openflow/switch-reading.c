@@ -119,5 +119,8 @@ switch_received_groups(struct switch_session *s, struct ofpbuf *message)
         return;
     }
     s->groups_read = !more;
+    if (s->groups_read) {
+        flow_drift_groups_read(s->drift);
+    }
     s->read_late = s->groups_read && flow_drift_is_paused(s->drift);
 }

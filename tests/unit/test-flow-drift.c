@@ -91,6 +91,7 @@ repair(struct flow_drift *d, size_t n, long long int now)
     assert_int_equal(flow_drift_need(d, now - 1), DRIFT_NONE);
     assert_true(flow_drift_need(d, now) == DRIFT_REPAIR
                 || flow_drift_need(d, now) == DRIFT_REPAIR_GROUPS);
+    flow_drift_groups_read(d);
     flow_drift_repair_begin(d, true, now);
     for (size_t i = 0; i < n; i++) {
         struct test_flow t;
@@ -184,6 +185,31 @@ test_groups(void **state)
     flow_drift_repair_end(d, count_deleted, &r);
 }
 
+/* What happens to groups after they were read and before they are put right is
+ * not in what was read. */
+static void
+test_groups_changed_late(void **state)
+{
+    struct flow_drift *d = *state;
+    long long int now = 1000 + REPAIR_COLLECT;
+    struct repaired r = { 0, 0 };
+
+    flow_drift_groups_changed(d, 1000);
+    assert_int_equal(flow_drift_need(d, now), DRIFT_REPAIR_GROUPS);
+    flow_drift_groups_read(d);
+    flow_drift_groups_changed(d, now);
+    flow_drift_repair_begin(d, true, now);
+    flow_drift_repair_end(d, count_deleted, &r);
+    assert_int_equal(flow_drift_need(d, now), DRIFT_NONE);
+    assert_int_equal(flow_drift_next(d), now + REPAIR_COLLECT);
+
+    now += REPAIR_COLLECT;
+    flow_drift_groups_read(d);
+    flow_drift_repair_begin(d, true, now);
+    flow_drift_repair_end(d, count_deleted, &r);
+    assert_int_equal(flow_drift_next(d), LLONG_MAX);
+}
+
 /* Who changes one flow again and again has to wait; another one does not. */
 static void
 test_fight(void **state)
@@ -219,6 +245,7 @@ test_group_fight(void **state)
         flow_drift_groups_changed(d, now);
         now += REPAIR_COLLECT;
         assert_int_equal(flow_drift_need(d, now), DRIFT_REPAIR_GROUPS);
+        flow_drift_groups_read(d);
         flow_drift_repair_begin(d, true, now);
         assert_int_equal(flow_drift_repair_group(d, 5, DRIFT_CHANGED),
                          i < REPAIR_AT_ONCE);
@@ -369,6 +396,7 @@ main(void)
 #define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, set_up, tear_down)
         TEST(test_repair),
         TEST(test_groups),
+        TEST(test_groups_changed_late),
         TEST(test_fight),
         TEST(test_group_fight),
         TEST(test_bound),

@@ -24,6 +24,10 @@
 /* The only monitor of the connection. */
 #define MONITOR_ID 1
 
+/* Open vSwitch's own table, for bonds: nobody else can change it, and it is
+ * not in what can be read. */
+#define HIDDEN_TABLE 254
+
 struct ofpbuf *
 flow_watch_flows(int ofp_version)
 {
@@ -56,6 +60,22 @@ flow_watch_groups(int ofp_version)
 }
 
 static void
+flow_changed(const struct ofputil_flow_update *update,
+             struct flow_drift *drift, long long int now)
+{
+    flow_drift_flow_changed(drift, &(struct reported_flow) {
+        .match = &update->match,
+        .cookie = ntohll(update->cookie),
+        .actions = update->ofpacts,
+        .actions_len = update->ofpacts_len,
+        .priority = update->priority,
+        .idle_timeout = update->idle_timeout,
+        .hard_timeout = update->hard_timeout,
+        .table = update->table_id,
+    }, update->event == OFPFME_REMOVED, now);
+}
+
+static void
 flow_told(const struct ofputil_flow_update *update, struct flow_drift *drift,
           long long int now)
 {
@@ -64,16 +84,9 @@ flow_told(const struct ofputil_flow_update *update, struct flow_drift *drift,
     case OFPFME_ADDED:
     case OFPFME_MODIFIED:
     case OFPFME_REMOVED:
-        flow_drift_flow_changed(drift, &(struct reported_flow) {
-            .match = &update->match,
-            .cookie = ntohll(update->cookie),
-            .actions = update->ofpacts,
-            .actions_len = update->ofpacts_len,
-            .priority = update->priority,
-            .idle_timeout = update->idle_timeout,
-            .hard_timeout = update->hard_timeout,
-            .table = update->table_id,
-        }, update->event == OFPFME_REMOVED, now);
+        if (update->table_id != HIDDEN_TABLE) {
+            flow_changed(update, drift, now);
+        }
         break;
 
     case OFPFME_PAUSED:

@@ -368,6 +368,54 @@ test_flow_drift(void **state)
     wait_repaired(f, 6, 0, "metadata=0x9 ");
 }
 
+/* Flows that could not be more different from ours are found and deleted, too,
+ * when the switch tells of them as well as when it is read. */
+static void
+test_strange_flows(void **state)
+{
+    static const char *const flows[] = {
+        "tun_metadata0=0x1234,actions=drop",
+        "tun_metadata0=0x10/0xf0,actions=drop",
+        "conj_id=7,actions=drop",
+        "priority=3,tcp,actions=conjunction(7,1/2)",
+        "tcp,tcp_flags=+syn-ack,actions=ct(commit,nat(src=10.0.0.1))",
+        "ip,ip_frag=later,actions=drop",
+        "packet_type=(1,0x800),actions=drop",
+        "dl_vlan=5,actions=learn(table=6,idle_timeout=9,"
+        "NXM_OF_ETH_DST[]=NXM_OF_ETH_SRC[])",
+        "priority=65535,actions=controller(userdata=01.02),normal",
+        "priority=0,idle_timeout=1,actions=drop",
+    };
+    struct fixture *f = begin(state, 20, 2);
+
+    somebody(f, "add-tlv-map %s {class=0xffff,type=0,len=4}->tun_metadata0");
+    for (size_t i = 0; i < ARRAY_SIZE(flows); i++) {
+        somebody(f, "add-flow %s table=5,%s", flows[i]);
+        wait_repaired(f, i + 1, 0, "somebody added flow \"cookie=0, table=5");
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(flows); i++) {
+        somebody(f, "add-flow %s table=5,%s", flows[i]);
+    }
+    switch_session_resync(f->session);
+    wait_until(f, f->n_syncs == 2);
+    wait_in_place(f);
+}
+
+/* What the switch does in a table of its own is none of our business. */
+static void
+test_hidden_table(void **state)
+{
+    struct fixture *f = begin(state, 20, 2);
+
+    ovsdb_sandbox_vsctl(&f->sandbox, "add-bond br0 bond0 p1 p2 "
+                        "-- set port bond0 bond_mode=balance-tcp "
+                        "-- set interface p1 type=dummy "
+                        "-- set interface p2 type=dummy");
+    somebody(f, "add-flow %s table=5,actions=drop");
+    wait_repaired(f, 1, 0, "table=5");
+    assert_int_equal(status_of(f).drift.n_refusals, 0);
+}
+
 /* What somebody changes to what it is needs no repair. */
 static void
 test_no_drift(void **state)
@@ -673,6 +721,8 @@ main(int argc OVS_UNUSED, char *argv[])
     const struct CMUnitTest tests[] = {
 #define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, set_up, tear_down)
         TEST(test_flow_drift),
+        TEST(test_strange_flows),
+        TEST(test_hidden_table),
         TEST(test_no_drift),
         TEST(test_group_drift),
         TEST(test_flush),

@@ -126,6 +126,11 @@ switch_session_sync_end(struct switch_session *s, bool keep,
     free(s->ports);
     s->ports = NULL;
     become_synced(s);
+    if (!s->batch.n_flow_mods && !s->batch.n_group_mods) {
+        /* Whatever was refused is there now, or not wanted any more. */
+        flow_drift_sent(s->drift, s->queue.last);
+        flow_drift_applied(s->drift, s->queue.last);
+    }
     *result = s->sync;
     if (s->read_for_drift) {
         s->read_for_drift = false;

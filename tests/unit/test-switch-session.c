@@ -551,6 +551,22 @@ test_refused_when_applied(void **state)
     assert_true(is_in_place(f, 0));
 }
 
+/* What is not wanted any more is not refused any more either, even if it is a
+ * comparison that finds nothing to send. */
+static void
+test_refused_before_resync(void **state)
+{
+    struct fixture *f = begin(state, 20, 2);
+
+    f->refused = BAD_GROUP;
+    send_and_wait(f);
+    assert_int_equal(status_of(f).drift.n_refused, 1);
+    f->refused = NOT_REFUSED;
+    switch_session_resync(f->session);
+    wait_until(f, f->n_syncs == 2);
+    assert_int_equal(status_of(f).drift.n_refused, 0);
+}
+
 /* The same when everything is compared. */
 static void
 test_refused_at_connect(void **state)
@@ -730,6 +746,7 @@ main(int argc OVS_UNUSED, char *argv[])
         TEST(test_own_changes),
         TEST(test_refused_at_once),
         TEST(test_refused_when_applied),
+        TEST(test_refused_before_resync),
         TEST(test_refused_at_connect),
         TEST(test_refused_among_others),
         TEST(test_table_full),

@@ -94,7 +94,8 @@ is_installed(void *agent_, uint64_t ticket)
 
     return (switch_session_get_state(agent->session) == SWITCH_SYNCED
             && waits_is_over(&agent->waits, ticket,
-                             switch_session_applied(agent->session)));
+                             switch_session_applied(agent->session))
+            && !switch_session_lacks_any(agent->session));
 }
 
 static void

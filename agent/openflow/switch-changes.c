@@ -236,6 +236,15 @@ switch_session_applied(const struct switch_session *s)
 }
 
 bool
+switch_session_lacks_any(const struct switch_session *s)
+{
+    struct flow_drift_status status;
+
+    flow_drift_get_status(s->drift, time_msec(), &status);
+    return status.n_refused > 0;
+}
+
+bool
 switch_session_is_busy(const struct switch_session *s)
 {
     return s->queue.n_unsent + switch_link_unsent(s->link) > BUSY_BYTES;

@@ -102,6 +102,10 @@ uint64_t switch_session_flush(struct switch_session *);
 /* The number of the last bundle that the switch has applied. */
 uint64_t switch_session_applied(const struct switch_session *);
 
+/* In SYNCED: does the switch still refuse anything of what it was sent, though
+ * it has applied the rest? */
+bool switch_session_lacks_any(const struct switch_session *);
+
 /* Should the owner hold back further changes for now? */
 bool switch_session_is_busy(const struct switch_session *);
 

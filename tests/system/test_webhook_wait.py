@@ -253,6 +253,24 @@ def test_wait_for_a_switch_that_does_not_answer(scene: Scene) -> None:
     assert [line for line in scene.hv["hv1"].flows() if c["mac"] in line]
 
 
+def test_wait_for_a_flow_that_the_switch_refuses(scene: Scene) -> None:
+    """It has applied everything else."""
+    a, b = scene.pair()
+    agent, hv1 = scene.agents["hv1"], scene.hv["hv1"]
+    c = cloud.endpoint("c", "blue", "hv2", "02:00:00:00:0c:0c", ["10.0.0.12"])
+    table = hv1.vsctl("get", "bridge", "br-int", "flow_tables:40").strip()
+    hv1.vsctl("set", "flow_table", table, "flow_limit=1",
+              "overflow_policy=refuse")
+    assert agent.webhook.put(newer(c), wait=1).status == 202
+    assert not [line for line in hv1.flows()
+                if f"dl_dst={c['mac']}" in line]
+    assert a.ping(b.ipv4, count=3).received == 3
+    waiting = agent.webhook.send_signed(standard("put", newer(c)), wait=30)
+    hv1.vsctl("clear", "flow_table", table, "flow_limit", "overflow_policy")
+    assert waiting.answer().status == 204
+    assert [line for line in hv1.flows() if f"dl_dst={c['mac']}" in line]
+
+
 def test_wait_for_cached_flows_of_a_switch_that_restarts(scene: Scene
                                                          ) -> None:
     """Who waits then has them of the new one."""

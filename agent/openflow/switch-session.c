@@ -170,7 +170,9 @@ bundle_refused(struct switch_session *s, enum ofperr error)
     VLOG_WARN_RL(&rl, "%s: the switch refused a bundle (%s); sending what is "
                  "in it one by one", switch_target(s),
                  ofperr_to_string(error));
-    if (!bundle_queue_unbundle(&s->queue)) {
+    if (bundle_queue_unbundle(&s->queue)) {
+        switch_feed(s);         /* Nothing else may wake us to do so. */
+    } else {
         switch_schedule_reading(s);
     }
 }

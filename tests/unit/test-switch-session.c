@@ -551,6 +551,22 @@ test_refused_when_applied(void **state)
     assert_true(is_in_place(f, 0));
 }
 
+/* What goes in one by one does so at once, even if nothing else happens: before
+ * what is refused is tried again. */
+static void
+test_refused_at_rest(void **state)
+{
+    struct fixture *f = begin(state, 20, 2);
+
+    switch_session_set_target(f->session, f->direct);
+    wait_until(f, f->n_syncs == 2);
+    f->refused = BAD_GROUP;
+    f->changed = true;
+    send_and_wait(f);
+    assert_true(is_in_place(f, 1));
+    assert_int_equal(status_of(f).drift.n_refusals, 1);
+}
+
 /* What is not wanted any more is not refused any more either, even if it is a
  * comparison that finds nothing to send. */
 static void
@@ -746,6 +762,7 @@ main(int argc OVS_UNUSED, char *argv[])
         TEST(test_own_changes),
         TEST(test_refused_at_once),
         TEST(test_refused_when_applied),
+        TEST(test_refused_at_rest),
         TEST(test_refused_before_resync),
         TEST(test_refused_at_connect),
         TEST(test_refused_among_others),

@@ -27,7 +27,6 @@ explanation_destroy(struct explanation *x)
     }
     free(x->findings);
     json_destroy(x->subject);
-    free(x->heading);
     free(x->conclusion);
     explanation_init(x);
 }
@@ -163,9 +162,6 @@ put_text(const struct explanation *x, struct ds *s)
 {
     struct listing *l = listing_create(columns, ARRAY_SIZE(columns), false);
 
-    if (x->heading) {
-        ds_put_format(s, "%s\n", x->heading);
-    }
     for (size_t i = 0; i < x->n; i++) {
         const struct finding *f = &x->findings[i];
 

@@ -37,7 +37,6 @@ enum verdict {
 
 struct explanation {
     struct json *subject;       /* What it is about. */
-    char *heading;              /* The same in text; lines. */
     struct finding *findings;
     size_t n, allocated;
 

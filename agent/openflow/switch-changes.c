@@ -304,6 +304,9 @@ switch_session_repair_end(struct switch_session *s)
     const struct installed_group *g;
 
     HMAP_FOR_EACH (g, node, &s->installed.groups) {
+        if (s->sync.n_kept && g->ours) {
+            continue;           /* Flows that were kept may need it. */
+        }
         if (flow_drift_repair_group(s->drift, g->group, DRIFT_ADDED)) {
             batch_group_deleted(&s->repairs, g->group, s->version);
         }

@@ -671,6 +671,14 @@ test_kept(void **state)
     assert_int_equal(r.n_flows_deleted, 2);
     assert_int_equal(r.n_groups_deleted, 1);
 
+    /* Repairs leave it alone, too. */
+    somebody(f, "mod-group %s group_id=1,type=indirect,bucket=actions=drop");
+    wait_until(f, status_of(f).drift.n_group_repairs);
+    wait_until(f, is_applied(f, switch_session_flush(f->session)));
+    r = look(f);
+    assert_int_equal(r.n_groups_changed, 0);
+    assert_int_equal(r.n_groups_deleted, 1);
+
     /* Now it is. */
     f->keep = false;
     switch_session_resync(f->session);

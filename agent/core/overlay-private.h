@@ -268,6 +268,10 @@ struct tunnel *overlay_get_tunnel(struct overlay *, const struct tunnel_key *);
 
 /* The tunnel has no row, and its number is of no use any more. */
 void overlay_drop_number(struct overlay *, struct tunnel *);
+
+/* Numbers without a row, of ports that could not be made or are gone, may be
+ * given again to others, VMs' ports too.  Then they are those'. */
+void overlay_take_number(struct overlay *, uint32_t ofport);
 void overlay_ref_tunnel(struct overlay *, struct tunnel *);
 
 /* 'keep' is how long the tunnel stays if nobody else holds it, in ms. */

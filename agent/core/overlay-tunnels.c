@@ -248,15 +248,13 @@ overlay_drop_number(struct overlay *ov, struct tunnel *t)
     overlay_mark_tunnel_dirty(ov, t);
 }
 
-/* Numbers without a row, of ports that could not be made or are gone, may be
- * chosen again for others.  Then they are those'. */
-static void
-take_number(struct overlay *ov, uint32_t ofport_request)
+void
+overlay_take_number(struct overlay *ov, uint32_t ofport)
 {
     struct tunnel *t;
 
     LIST_FOR_EACH_SAFE (t, numbered_list, &ov->numbered_tunnels) {
-        if (t->ofport_request == ofport_request) {
+        if (t->ofport_request == ofport) {
             overlay_drop_number(ov, t);
         }
     }
@@ -285,7 +283,8 @@ overlay_tunnel_port_changed(struct overlay *ov, const struct tunnel_port *old,
         struct tunnel *t = overlay_get_tunnel(ov, &new->key);
 
         forget_port(ov, t);
-        take_number(ov, new->ofport ? new->ofport : new->ofport_request);
+        overlay_take_number(ov, (new->ofport ? new->ofport
+                                 : new->ofport_request));
         t->name = xstrdup(new->name);
         t->peer = nullable_xstrdup(new->peer);
         t->segment = nullable_xstrdup(new->segment);
@@ -307,7 +306,7 @@ overlay_tunnel_number_chosen(struct overlay *ov, const struct tunnel_key *key,
     struct tunnel *t = key->vni ? overlay_find_tunnel(ov, key) : NULL;
 
     if (t && !t->name) {
-        take_number(ov, ofport_request);
+        overlay_take_number(ov, ofport_request);
         forget_port(ov, t);
         hold_number(ov, t, ofport_request);
         overlay_mark_tunnel_dirty(ov, t);

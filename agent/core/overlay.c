@@ -273,6 +273,7 @@ overlay_vm_port_changed(struct overlay *ov, const struct vm_port *old,
         touch_endpoint_id(ov, old->iface_id);
     }
     if (new) {
+        overlay_take_number(ov, new->ofport);
         touch_endpoint_id(ov, new->iface_id);
     }
 }

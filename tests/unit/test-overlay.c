@@ -1099,6 +1099,29 @@ test_number_chosen_early(void **state OVS_UNUSED)
     model_host_destroy(h);
 }
 
+/* A VM's port got the number: it keeps it when the other one gives up. */
+static void
+test_number_taken_by_vm(void **state OVS_UNUSED)
+{
+    static const char flow[] = "table=0, priority=100,in_port=40000";
+    struct model_host *h = make_hv1(HOSTS BLUE B1 B2 "endpoint b4 blue hv1 4 "
+                                    "10.0.0.4\n");
+    struct tunnel_key to_hv2;
+
+    h->settings.segment_key = true;
+    model_configure(h);
+    model_plug(h, "tap1", "b1", 5);
+    to_hv2 = ((struct model_tunnel *) shash_find_data(
+                  &h->tunnels, TO_HV2 " key=77"))->key;
+    overlay_tunnel_number_chosen(h->overlay, &to_hv2, 40000);
+    model_run(h);
+    model_plug(h, "tap4", "b4", 40000);
+    model_settle(h);
+    assert_non_null(model_actions(h, flow));
+    model_check_way(h, 77, "4", "port 40000");
+    model_host_destroy(h);
+}
+
 /* And it goes later than the port's row: the switch takes a while to remove the
  * port.  Unless another port gets the number. */
 static void
@@ -1842,6 +1865,7 @@ main(void)
         cmocka_unit_test(test_swap),
         cmocka_unit_test(test_r28_conflicts_resolve),
         cmocka_unit_test(test_number_chosen_early),
+        cmocka_unit_test(test_number_taken_by_vm),
         cmocka_unit_test(test_number_kept_for_a_while),
         cmocka_unit_test(test_r76_mtu),
         cmocka_unit_test(test_not_served_is_reported),

@@ -123,6 +123,7 @@ switch_session_sync_end(struct switch_session *s, bool keep,
                         struct sync_result *result)
 {
     delete_unwanted(s, keep);
+    s->keeps_too_much = false;
     free(s->ports);
     s->ports = NULL;
     become_synced(s);
@@ -172,6 +173,8 @@ switch_session_flow(struct switch_session *s, const struct flow_entry *e,
 {
     if (s->state == SWITCH_SYNCED) {
         batch_flow(&s->batch, e, add, s->version);
+        s->keeps_too_much |= (s->sync.n_kept && add
+                              && e->table == TABLE_CLASSIFY && flow_port(e));
     }
 }
 
@@ -218,6 +221,10 @@ switch_session_flush(struct switch_session *s)
 
     if (s->state != SWITCH_SYNCED
         || (!s->batch.n_flow_mods && !n_group_mods)) {
+        return s->queue.last;
+    }
+    if (s->keeps_too_much) {
+        switch_start_reading(s);        /* To find that. */
         return s->queue.last;
     }
     batch_take_bundle(&s->batch, s->version, &chunks);

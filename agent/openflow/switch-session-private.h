@@ -40,6 +40,8 @@ struct switch_session {
     unsigned long int *ports;   /* Bitmap, while flows are told in READ: those
                                  * that a flow of TABLE_CLASSIFY is for. */
     struct bundle_queue queue;
+    bool keeps_too_much;        /* Of what was kept, a port's that is about to
+                                 * be another VM's. */
 
     /* What others change. */
     struct flow_drift *drift;

@@ -66,7 +66,9 @@ bool switch_session_is_empty(const struct switch_session *);
 
 /* In READ: says all that should be there.  sync_end() queues the difference.
  * With 'keep' what vtepd has put there and is not told of stays, as long as no
- * other VM is on its port: for an owner who does not know everything yet. */
+ * other VM is on its port: for an owner who does not know everything yet.  Once
+ * there is one, which a flow of TABLE_CLASSIFY says, flush() reads everything
+ * again instead of sending. */
 void switch_session_sync_begin(struct switch_session *);
 void switch_session_sync_flow(struct switch_session *,
                               const struct flow_entry *);

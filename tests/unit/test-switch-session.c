@@ -48,7 +48,7 @@ struct fixture {
     /* What should be there. */
     size_t n_flows, n_groups;
     bool changed;               /* Flows lead elsewhere. */
-    bool classify;              /* One more flow: for port 5. */
+    int n_ports;                /* More flows: for ports from 5 on. */
     bool keep;                  /* See switch_session_sync_end(). */
     enum refused refused;
     struct sync_result synced;  /* At the last time. */
@@ -102,12 +102,12 @@ for_each_flow(const struct fixture *f, flow_cb *cb, void *aux)
         cb(&e, aux);
         ofpbuf_uninit(&e.actions);
     }
-    if (f->classify) {
+    for (int i = 0; i < f->n_ports; i++) {
         struct flow_entry e;
 
         make_entry(&e, TABLE_CLASSIFY, 0);
         match_init_catchall(&e.match);
-        match_set_in_port(&e.match, u16_to_ofp(5));
+        match_set_in_port(&e.match, u16_to_ofp(5 + i));
         cb(&e, aux);
         ofpbuf_uninit(&e.actions);
     }
@@ -647,7 +647,8 @@ test_kept(void **state)
 
     f->n_flows = 20;
     f->n_groups = 2;
-    f->classify = f->keep = true;
+    f->n_ports = 1;
+    f->keep = true;
     switch_session_set_target(f->session, NULL);
     wait_until(f, (poll_timer_wait(10),
                    !access(f->direct + strlen("unix:"), F_OK)));
@@ -679,10 +680,19 @@ test_kept(void **state)
     assert_int_equal(r.n_groups_changed, 0);
     assert_int_equal(r.n_groups_deleted, 1);
 
+    /* Another VM gets the port that one had. */
+    f->n_ports = 2;
+    send_and_wait(f);
+    wait_until(f, is_applied(f, switch_session_flush(f->session)));
+    r = look(f);
+    assert_int_equal(r.n_flows_added, 0);
+    assert_int_equal(r.n_flows_deleted, 1);
+    assert_int_equal(r.n_groups_deleted, 1);
+
     /* Now it is. */
     f->keep = false;
     switch_session_resync(f->session);
-    wait_until(f, f->n_syncs == 2);
+    wait_until(f, f->n_syncs == 3);
     wait_in_place(f);
 }
 

@@ -258,6 +258,9 @@ touch_endpoint_id(struct overlay *ov, const char *id)
 void
 overlay_set_provisional(struct overlay *ov, bool provisional)
 {
+    if (ov->provisional && !provisional) {
+        ov->settled = false;    /* There is more to look at. */
+    }
     ov->provisional = provisional;
 }
 

@@ -1617,6 +1617,33 @@ test_tunnel_ofport_changes(void **state OVS_UNUSED)
     model_host_destroy(h);
 }
 
+/* A port that was found stays while not everything is known, and until all that
+ * has come to be known then was looked at, however short tunnels linger. */
+static void
+test_found_while_provisional(void **state OVS_UNUSED)
+{
+    struct model_host *h = model_host_create("hv1", "192.0.2.1", NULL);
+    const struct tunnel_port port = {
+        .key = { .type = ENCAP_VXLAN, .local_ip = ip_from_text("192.0.2.1"),
+                 .remote_ip = ip_from_text("192.0.2.2") },
+        .name = "vx-1", .peer = "hv2", .group = 42, .ofport = 40000,
+    };
+
+    h->settings.linger = 0;
+    model_configure(h);
+    overlay_set_provisional(h->overlay, true);
+    overlay_tunnel_port_changed(h->overlay, NULL, &port);
+    model_list(h, HOSTS BLUE B1);
+    model_plug(h, "tap1", "b1", 5);
+    assert_true(overlay_next_time(h->overlay) == LLONG_MAX);
+
+    /* The model would not know of a port that is not wanted any more. */
+    overlay_set_provisional(h->overlay, false);
+    model_list(h, HOSTS BLUE B1 B2);
+    assert_int_equal(h->groups[42].ofport, 40000);
+    model_host_destroy(h);
+}
+
 /* What is not served by this version is reported, however it was told. */
 static void
 test_routers_of_events(void **state OVS_UNUSED)
@@ -1866,6 +1893,7 @@ main(void)
         cmocka_unit_test(test_r28_conflicts_resolve),
         cmocka_unit_test(test_number_chosen_early),
         cmocka_unit_test(test_number_taken_by_vm),
+        cmocka_unit_test(test_found_while_provisional),
         cmocka_unit_test(test_number_kept_for_a_while),
         cmocka_unit_test(test_r76_mtu),
         cmocka_unit_test(test_not_served_is_reported),

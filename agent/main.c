@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "agent/agent.h"
 #include "agent/config.h"
@@ -233,6 +234,22 @@ check_control_socket(const char *path)
     free(file);
 }
 
+/* Resident memory in bytes, 0 if that cannot be told. */
+static size_t
+resident_size(void)
+{
+    FILE *file = fopen("/proc/self/statm", "re");
+    size_t pages = 0;
+
+    if (file) {
+        if (fscanf(file, "%*s %"PRIuSIZE, &pages) != 1) {
+            pages = 0;
+        }
+        fclose(file);
+    }
+    return pages * sysconf(_SC_PAGESIZE);
+}
+
 static void
 run_memory_trim(struct memory_trim *trim)
 {
@@ -240,7 +257,12 @@ run_memory_trim(struct memory_trim *trim)
 
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
     if (memory_trim_run(trim, time_msec(), timespec_to_msec(&cpu))) {
-        malloc_trim(0);
+        struct mallinfo2 mi = mallinfo2();
+
+        if (memory_trim_is_worth_it(resident_size(),
+                                    mi.uordblks + mi.hblkhd)) {
+            malloc_trim(0);
+        }
     }
 }
 

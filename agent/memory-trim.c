@@ -41,3 +41,11 @@ memory_trim_next(const struct memory_trim *t)
 {
     return t->check_at;
 }
+
+bool
+memory_trim_is_worth_it(size_t resident, size_t used)
+{
+    const size_t program = 16 * 1000 * 1000;
+
+    return resident > program + used + used / 32;
+}

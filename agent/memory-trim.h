@@ -15,6 +15,7 @@
  * Only decides.  Without work there is nothing to wake up for. */
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct memory_trim {
     long long int trimmed;      /* CPU time when it was done last. */
@@ -40,5 +41,11 @@ bool memory_trim_run(struct memory_trim *, long long int now,
 /* When memory_trim_run() is to be called again at the latest, or
  * LLONG_MAX. */
 long long int memory_trim_next(const struct memory_trim *);
+
+/* A look at every free piece takes long where much is in use (a quarter of a
+ * second with a million endpoints), so it is done only where it gives back
+ * something: of 'resident' bytes 'used' are in use, and the program itself
+ * takes some. */
+bool memory_trim_is_worth_it(size_t resident, size_t used);
 
 #endif /* memory-trim.h */

@@ -76,6 +76,17 @@ test_work_goes_on(void **state OVS_UNUSED)
     assert_true(memory_trim_run(&t, now, cpu + MEMORY_TRIM_LITTLE - 1));
 }
 
+/* Only where a good part of what is resident is not in use. */
+static void
+test_worth(void **state OVS_UNUSED)
+{
+    assert_false(memory_trim_is_worth_it(0, 0));
+    assert_false(memory_trim_is_worth_it(16000000, 4000000));
+    assert_true(memory_trim_is_worth_it(30000000, 4000000));
+    assert_false(memory_trim_is_worth_it(240000000, 225000000));
+    assert_true(memory_trim_is_worth_it(256000000, 225000000));
+}
+
 int
 main(void)
 {
@@ -83,6 +94,7 @@ main(void)
         cmocka_unit_test(test_little_work),
         cmocka_unit_test(test_after_work),
         cmocka_unit_test(test_work_goes_on),
+        cmocka_unit_test(test_worth),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -283,20 +283,49 @@ overlay_vm_port_changed(struct overlay *ov, const struct vm_port *old,
 
 /* What stands. */
 
+static void
+endpoint_flows(const struct endpoint_node *node, flow_cb *cb, void *aux)
+{
+    struct endpoint_record *record = overlay_endpoint_record(node);
+
+    if (record) {
+        endpoint_record_flows(record, cb, aux);
+        free(record);
+    }
+}
+
+/* Once everything was looked at, whoever has a record is in a live segment:
+ * of a million endpoints that may be a few.  Before, one may have a record and
+ * be elsewhere by now, or gone. */
+static void
+for_each_endpoint_flow(const struct overlay *ov, flow_cb *cb, void *aux)
+{
+    if (ov->settled && !inventory_has_touched(ov->inventory)) {
+        const struct live_segment *ls;
+
+        HMAP_FOR_EACH (ls, node, &ov->live_segments) {
+            const struct endpoint *e;
+
+            HMAP_FOR_EACH (e, mac_node, &ls->segment->endpoints) {
+                endpoint_flows(e->node, cb, aux);
+            }
+        }
+    } else {
+        const struct endpoint_node *node;
+
+        HMAP_FOR_EACH (node, id_node,
+                       inventory_endpoint_nodes(ov->inventory)) {
+            endpoint_flows(node, cb, aux);
+        }
+    }
+}
+
 void
 overlay_for_each_flow(const struct overlay *ov, flow_cb *cb, void *aux)
 {
     static_flows(cb, aux);
+    for_each_endpoint_flow(ov, cb, aux);
 
-    const struct endpoint_node *node;
-    HMAP_FOR_EACH (node, id_node, inventory_endpoint_nodes(ov->inventory)) {
-        struct endpoint_record *record = overlay_endpoint_record(node);
-
-        if (record) {
-            endpoint_record_flows(record, cb, aux);
-            free(record);
-        }
-    }
     const struct live_segment *ls;
     HMAP_FOR_EACH (ls, node, &ov->live_segments) {
         if (ls->record) {

@@ -42,10 +42,9 @@ bool memory_trim_run(struct memory_trim *, long long int now,
  * LLONG_MAX. */
 long long int memory_trim_next(const struct memory_trim *);
 
-/* A look at every free piece takes long where much is in use (a quarter of a
- * second with a million endpoints), so it is done only where it gives back
- * something: of 'resident' bytes 'used' are in use, and the program itself
- * takes some. */
+/* A look at every free piece is not for nothing, so it is done only where it
+ * gives back something: of 'resident' bytes 'used' are in use, and the program
+ * itself takes some. */
 bool memory_trim_is_worth_it(size_t resident, size_t used);
 
 #endif /* memory-trim.h */

@@ -231,11 +231,11 @@ def test_loopback_needs_no_secret(scene: Scene) -> None:
         scene.pass_lists("hv1", 1)
         answer = bare.request(
             "POST", body=b'{"type":"endpoint.put","data":{"kind":"endpoint",'
-            b'"id":"c","segment":"blue","host":"far-away",'
+            b'"id":"loopback","segment":"blue","host":"far-away",'
             b'"mac":"02:00:00:00:0c:0c","ips":[]}}',
             headers={"Content-Type": "application/json"})
         assert answer.status == 202, answer
-        assert "c" in known(agent)
+        assert "loopback" in known(agent)
         # From outside there is nothing to speak to.
         with pytest.raises(ConnectionRefusedError):
             agent.webhook.request("GET", "/healthz")

@@ -134,9 +134,14 @@ open_client(const struct listener *listener)
     };
     struct linger at_once = { .l_onoff = 1 };
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int error = fd < 0 ? errno : EINTR;
 
-    if (fd < 0 || connect(fd, (struct sockaddr *) &sin, sizeof sin)) {
-        ovs_fatal(errno, "cannot connect");
+    /* libFuzzer's own clock may interrupt it, and then it goes on. */
+    while (error == EINTR || error == EALREADY) {
+        error = connect(fd, (struct sockaddr *) &sin, sizeof sin) ? errno : 0;
+    }
+    if (error && error != EISCONN) {
+        ovs_fatal(error, "cannot connect");
     }
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
     fcntl(fd, F_SETFL, O_NONBLOCK);

@@ -188,6 +188,7 @@ class Lab:
 
     def remove_vm(self, vm: Vm) -> None:
         vm.unplug()
+        vm.remove_link()
         vm.namespace.destroy()
         del self.vms[vm.name]
 

@@ -18,7 +18,7 @@ from .frames import Frame
 from .hypervisor import INTEGRATION_BRIDGE, Hypervisor
 from .netns import Namespace
 from .ping import PingResult
-from .processes import Daemon, wait_until
+from .processes import Daemon, run, wait_until
 
 # Fits into 1500 bytes with the largest overhead: Geneve or VXLAN over IPv6.
 MTU = 1400
@@ -132,6 +132,13 @@ class Vm:
         if self.hypervisor:
             self.hypervisor.vsctl("--if-exists", "del-port", self.port)
             self.hypervisor = None
+
+    def remove_link(self) -> None:
+        """Removes eth0, if there is one, and with it the port's end, at once:
+        with a namespace its links go only some time later, and a port of that
+        name could not be made meanwhile."""
+        run(["ip", "-n", self.namespace.name, "link", "del", "eth0"],
+            check=False)
 
     def move(self, hypervisor: Hypervisor) -> None:
         """What a live migration does: the same VM, on another hypervisor."""

@@ -5,7 +5,6 @@
 
 #include "agent/explain-path.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "agent/agent.h"
@@ -15,10 +14,7 @@
 #include "core/attachments.h"
 #include "core/inventory.h"
 #include "core/overlay.h"
-#include "openvswitch/dynamic-string.h"
-#include "flow.h"
 #include "packets.h"
-#include "timeval.h"
 #include "util.h"
 
 /* From one endpoint to another. */

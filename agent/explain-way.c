@@ -235,7 +235,6 @@ struct tunnels_to {
     const char *host;
     struct explanation *x;
     size_t n;
-    size_t n_lingering;
 };
 
 static void
@@ -251,7 +250,6 @@ put_tunnel_to(const struct overlay_tunnel *t, void *to_)
                        t->n_users ? "needed" : "lingers after its last need",
                        t->error ? ", error: " : "", t->error ? t->error : "");
         to->n++;
-        to->n_lingering += !t->n_users;
         free(text);
     }
 }

@@ -48,4 +48,18 @@ void ovsdb_sandbox_edit_file(const struct ovsdb_sandbox *,
  * contains 's'. */
 bool ovsdb_sandbox_file_contains(const struct ovsdb_sandbox *, const char *s);
 
+/* Runs until CONDITION is true.  Whoever uses it has pass(F), which does what
+ * there is to do, block(F, DEADLINE), which waits for more, and TIMEOUT in
+ * ms. */
+#define UNTIL(F, CONDITION)                                             \
+    do {                                                                \
+        long long int deadline__ = time_msec() + TIMEOUT;               \
+        for (pass(F); !(CONDITION); pass(F)) {                          \
+            if (time_msec() > deadline__) {                             \
+                fail_msg("never came true: %s", #CONDITION);            \
+            }                                                           \
+            block(F, deadline__);                                       \
+        }                                                               \
+    } while (0)
+
 #endif /* ovsdb-sandbox.h */

@@ -84,17 +84,6 @@ block(struct fixture *f, long long int deadline)
     poll_block();
 }
 
-#define UNTIL(F, CONDITION)                                             \
-    do {                                                                \
-        long long int deadline__ = time_msec() + TIMEOUT;               \
-        for (pass(F); !(CONDITION); pass(F)) {                          \
-            if (time_msec() > deadline__) {                             \
-                fail_msg("never came true: %s", #CONDITION);            \
-            }                                                           \
-            block(F, deadline__);                                       \
-        }                                                               \
-    } while (0)
-
 static int
 setup(void **state)
 {

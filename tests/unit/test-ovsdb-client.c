@@ -235,18 +235,6 @@ block(struct fixture *f, long long int deadline)
     poll_block();
 }
 
-/* Runs until CONDITION is true. */
-#define UNTIL(F, CONDITION)                                             \
-    do {                                                                \
-        long long int deadline__ = time_msec() + TIMEOUT;               \
-        for (pass(F); !(CONDITION); pass(F)) {                          \
-            if (time_msec() > deadline__) {                             \
-                fail_msg("never came true: %s", #CONDITION);            \
-            }                                                           \
-            block(F, deadline__);                                       \
-        }                                                               \
-    } while (0)
-
 static struct ovsdb_client_status
 get_status(const struct fixture *f)
 {

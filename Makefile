@@ -112,8 +112,8 @@ check-schema: packages-check $(VERDICT)
 
 check-system: packages-lab packages-npm
 	@$(MAKE) --no-print-directory $(jobs) all $(SDK)/installed
-	@VTEPD=$(abspath $(BUILD)/vtepd) $(PYTHON) -m pytest -n $(TEST_JOBS) \
-	    --dist loadfile tests/system $(PYTEST_ARGS)
+	@VTEPD=$(abspath $(BUILD)/vtepd) PYTHON=$(PYTHON) TEST_JOBS=$(TEST_JOBS) \
+	    tests/system/run $(PYTEST_ARGS)
 
 check-chaos: packages-lab
 	@$(MAKE) --no-print-directory $(jobs) all

@@ -40,9 +40,10 @@ class Scene:
 
     def begin(self) -> None:
         self.cloud.clear_faults()
-        self.cloud.watch_mode(enabled=self.watched)
-        if not self.watched:
-            self.cloud.say("", close=True)
+        if self.watched:
+            self.cloud.watch_mode()
+        else:
+            self.end_watches()
         self.cloud.replace(*ANCHOR, *self.lab.host_objects())
         self.lab.resync()
 
@@ -61,6 +62,22 @@ class Scene:
         for hypervisor in self.hv.values():
             wait_until(hypervisor.tunnels, f"{hypervisor.name}: no tunnel is"
                        " left", until=lambda rows: not rows)
+
+    def end_watches(self) -> None:
+        """There is no watch from now on: what changes after this comes with
+        a list or not at all."""
+        self.watched = False
+        self.cloud.watch_mode(enabled=False)
+
+        def watched() -> list[str]:
+            # One that was asked for before may open only now.
+            self.cloud.say("", close=True)
+            return [name for name, agent in self.agents.items()
+                    if agent.is_running() and agent.show("status")[
+                        "inventory"]["watch"] in ("open", "opening")]
+
+        wait_until(watched, "all watches have ended",
+                   until=lambda names: not names)
 
     # Setting it up.
 

@@ -87,9 +87,7 @@ def test_unknown_endpoint(scene: Scene) -> None:
 def test_inventory_is_stale(scene: Scene) -> None:
     scene.pair()
     scene.cloud.inject(status=500, count=1000)
-    scene.watched = False
-    scene.cloud.watch_mode(enabled=False)
-    scene.cloud.say("", close=True)
+    scene.end_watches()
     scene.remote("late", "blue", "hv2")
     scene.lab.resync()
     assert "500" in wait_cause(scene, "inventory-stale", "a", "late")
@@ -135,9 +133,7 @@ def test_held_deletion(scene: Scene) -> None:
     scene.settings(max_delete="20", hold="0")
     for number in range(12):    # Too many to lose at a time.
         scene.remote(f"other-{number}", "blue", "hv2")
-    scene.watched = False
-    scene.cloud.watch_mode(enabled=False)
-    scene.cloud.say("", close=True)
+    scene.end_watches()
     scene.pass_lists("hv1")
     scene.cloud.replace(*scene.lab.host_objects(), cloud.segment("blue", 77),
                         a.endpoint(host="hv1"),

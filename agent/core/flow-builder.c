@@ -8,6 +8,7 @@
 
 #include "flow.h"
 #include "openvswitch/ofp-actions.h"
+#include "openvswitch/ofpbuf.h"
 #include "packets.h"
 #include "util.h"
 
@@ -91,6 +92,22 @@ flow_put_move(struct flow_builder *b, enum mf_field_id src,
 
     move->src = (struct mf_subfield) { mf_from_id(src), 0, n_bits };
     move->dst = (struct mf_subfield) { mf_from_id(dst), 0, n_bits };
+}
+
+void
+flow_put_punt(struct flow_builder *b, enum punt_kind kind, uint32_t meter_id)
+{
+    struct ofpbuf *actions = &b->entry.actions;
+    struct ofpact_controller *c = ofpact_put_CONTROLLER(actions);
+    uint8_t userdata = kind;
+
+    c->max_len = UINT16_MAX;
+    c->reason = OFPR_ACTION;
+    c->userdata_len = sizeof userdata;
+    c->meter_id = meter_id;
+    ofpbuf_put(actions, &userdata, sizeof userdata);
+    c = actions->header;
+    ofpact_finish_CONTROLLER(actions, &c);
 }
 
 void

@@ -13,13 +13,15 @@
 #include <stdint.h>
 
 #include "core/flow-spec.h"
+#include "core/punt.h"
 #include "openvswitch/meta-flow.h"
 
 /* Registers.  REG0: encapsulation code of a packet from a tunnel.  XREG1: the
- * MAC that an ARP or ND request asks for.  REG4: scratch. */
+ * MAC that an ARP or ND request asks for.  REG4: scratch.  XREG3: a router. */
 #define FIELD_ENCAP MFF_REG0
 #define FIELD_MAC MFF_XREG1
 #define FIELD_SCRATCH MFF_REG4
+#define FIELD_ROUTER MFF_XREG3
 
 /* The Ethernet group bit, as value and as mask. */
 static const struct eth_addr group_bit = ETH_ADDR_C(01,00,00,00,00,00);
@@ -45,6 +47,9 @@ void flow_put_output(struct flow_builder *, uint32_t ofport);
 void flow_put_set(struct flow_builder *, enum mf_field_id, uint64_t value);
 void flow_put_move(struct flow_builder *, enum mf_field_id src,
                    enum mf_field_id dst, unsigned int n_bits);
+
+/* The packet as it is by now, to the agent.  The flow goes on. */
+void flow_put_punt(struct flow_builder *, enum punt_kind, uint32_t meter_id);
 
 void flow_match_in_port(struct match *, uint32_t ofport);
 

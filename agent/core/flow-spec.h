@@ -36,7 +36,11 @@ enum flow_table_id {
     TABLE_ARP_REPLY = 21,
     TABLE_ND_REPLY = 22,
     TABLE_ND_REPLY_END = 23,
+    TABLE_SERVICES = 25,
     TABLE_ROUTE = 30,
+    TABLE_ROUTES = 31,
+    TABLE_NEXT_HOP = 32,
+    TABLE_ICMP_REPLY = 33,
     TABLE_FORWARD = 40,
     TABLE_REPLICATE = 50,
     TABLE_HEAD_END = 51,
@@ -75,6 +79,13 @@ enum drop_cause {
     DROP_MULTICAST,             /* The segment's 'multicast' policy. */
     DROP_NOT_LOCAL,             /* From a tunnel, for no local endpoint. */
     DROP_NO_TUNNEL,             /* The peer's tunnel is not there (yet). */
+    DROP_NO_ROUTE,              /* To be routed, to nowhere known. */
+    DROP_UNKNOWN_ADDRESS,       /* Routed to an address that nobody has. */
+    DROP_NOT_FOR_ROUTER,        /* To the router, which does not take it. */
+    DROP_MULTICAST_LIMIT,       /* Of a group, and there are too many. */
+    DROP_NO_MEMBER,             /* Of a group without a member. */
+    DROP_NOT_HOLDER,            /* A shared address that another one holds. */
+    DROP_ANNOUNCEMENT,          /* Of a shared address: told to the agent. */
     N_DROP_CAUSES
 };
 const char *drop_cause_to_string(enum drop_cause);

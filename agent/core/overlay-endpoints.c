@@ -224,6 +224,7 @@ apply_local(struct overlay *ov, struct endpoint_node *node,
 
     struct local old = *l;
     if (old.port) {
+        overlay_unindex_local(ov, l);
         ovs_list_remove(&l->local_list);
         overlay_mark_segment_dirty(ov, old.segment);
         ov->counts.n_local--;
@@ -233,6 +234,7 @@ apply_local(struct overlay *ov, struct endpoint_node *node,
     if (l->port) {
         l->segment = want->segment;
         l->ofport = want->record->out;
+        overlay_index_local(ov, l);
         ovs_list_push_back(&l->segment->locals, &l->local_list);
         overlay_mark_segment_dirty(ov, l->segment);
         ov->counts.n_local++;

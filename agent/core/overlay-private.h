@@ -6,7 +6,7 @@
 /* What the parts of the overlay share: overlay.c (life, a run), -endpoints.c,
  * -records.c (packed), -segments.c, -links.c, -tunnels.c, -choose.c
  * (encapsulation and addresses of a tunnel), -complete.c (has a change
- * arrived?), -report.c (conflicts). */
+ * arrived?), -find.c (by the numbers in packets), -report.c (conflicts). */
 
 #include "core/attachments.h"
 #include "core/conflicts.h"
@@ -52,6 +52,9 @@ struct overlay {
     struct hmap locals;         /* Contains struct locals. */
     struct hmap record_classes; /* Contains struct record_classes. */
     struct hmap live_segments;  /* Contains struct live_segments. */
+    struct hmap local_ports;    /* struct locals with 'port', by ofport. */
+    struct hmap tunnel_ports;   /* struct tunnels, by record.ofport. */
+    struct hmap metadata;       /* struct live_segments with a record. */
     struct ovs_list dirty_segments; /* Of them, by 'dirty_list'. */
 
     struct hmap links;          /* Contains struct links, by peer. */
@@ -73,6 +76,7 @@ struct overlay {
  * taken back. */
 struct live_segment {
     struct hmap_node node;      /* In overlay's 'live_segments'. */
+    struct hmap_node metadata_node; /* In 'metadata' while 'record'. */
     struct ovs_list dirty_list; /* In overlay's 'dirty_segments'. */
     struct segment_node *segment;   /* Held. */
     size_t n_plugged;           /* Plugged endpoints: live while not 0. */
@@ -118,6 +122,7 @@ struct record_class {
 /* What the overlay keeps of an endpoint that is plugged in here. */
 struct local {
     struct hmap_node node;      /* In overlay's 'locals', by endpoint. */
+    struct hmap_node port_node; /* In 'local_ports' while 'port'. */
     const struct endpoint_node *endpoint;
     struct live_segment *plugged;   /* Where it counts as plugged, or NULL. */
 
@@ -152,6 +157,7 @@ struct link {
 
 struct tunnel {
     struct hmap_node node;      /* In overlay's 'tunnels', by key. */
+    struct hmap_node port_node; /* In 'tunnel_ports' while record.ofport. */
     struct ovs_list dirty_list; /* In 'dirty_tunnels' or empty. */
     struct ovs_list idle_list;  /* In 'idle_tunnels' while n_refs is 0. */
     struct ovs_list links;      /* Links that want it. */
@@ -312,6 +318,17 @@ enum no_tunnel overlay_choose_tunnel(const struct overlay *,
 
 /* In words, for a reason other than TUNNEL_OK. */
 const char *overlay_no_tunnel_to_string(enum no_tunnel);
+
+/* overlay-find.c */
+
+/* From when a port leads to an endpoint, a tunnel has its flows, a segment its
+ * record, until then. */
+void overlay_index_local(struct overlay *, struct local *);
+void overlay_unindex_local(struct overlay *, struct local *);
+void overlay_index_tunnel(struct overlay *, struct tunnel *);
+void overlay_unindex_tunnel(struct overlay *, struct tunnel *);
+void overlay_index_segment(struct overlay *, struct live_segment *);
+void overlay_unindex_segment(struct overlay *, struct live_segment *);
 
 /* overlay-report.c */
 void overlay_report_endpoint(struct overlay *, const struct endpoint_node *);

@@ -36,12 +36,27 @@ overlay_get_live_segment(struct overlay *ov, struct segment_node *segment)
     return ls;
 }
 
+/* Takes 'record' over. */
+static void
+set_record(struct overlay *ov, struct live_segment *ls,
+           struct segment_record *record)
+{
+    if (ls->record) {
+        overlay_unindex_segment(ov, ls);
+        free(ls->record);
+    }
+    ls->record = record;
+    if (record) {
+        overlay_index_segment(ov, ls);
+    }
+}
+
 static void
 destroy_live_segment(struct overlay *ov, struct live_segment *ls)
 {
     ovs_assert(!ls->n_plugged && !ls->n_records && !ls->n_loose);
     overlay_tell_flows(ov, segment_flows, ls->record, NULL);
-    free(ls->record);
+    set_record(ov, ls, NULL);
     ovs_list_remove(&ls->dirty_list);
     hmap_remove(&ov->live_segments, &ls->node);
     hmap_destroy(&ls->peers);
@@ -201,8 +216,7 @@ overlay_run_segments(struct overlay *ov)
         if (!new || !ls->record || !segment_record_equals(ls->record, new)) {
             overlay_tell_flows(ov, segment_flows, ls->record, new);
         }
-        free(ls->record);
-        ls->record = new;
+        set_record(ov, ls, new);
         overlay_report_segment(ov, ls->segment);
         if (!ls->n_plugged && !ls->n_records) {
             destroy_live_segment(ov, ls);

@@ -115,6 +115,9 @@ forget_port(struct overlay *ov, struct tunnel *t)
 void
 overlay_destroy_tunnel(struct overlay *ov, struct tunnel *t)
 {
+    if (t->record.ofport) {
+        overlay_unindex_tunnel(ov, t);
+    }
     overlay_tunnel_forget_told(t);
     forget_port(ov, t);
     ovs_list_remove(&t->idle_list);
@@ -200,7 +203,13 @@ overlay_tell_tunnel_flows(struct overlay *ov, struct tunnel *t)
     overlay_tell_flows(ov, tunnel_flows,
                        t->record.ofport ? &t->record : NULL,
                        record.ofport ? &record : NULL);
+    if (t->record.ofport) {
+        overlay_unindex_tunnel(ov, t);
+    }
     t->record = record;
+    if (t->record.ofport) {
+        overlay_index_tunnel(ov, t);
+    }
 }
 
 static bool

@@ -38,6 +38,9 @@ overlay_create(struct inventory *inventory, const struct overlay_sink *sink)
     hmap_init(&ov->locals);
     hmap_init(&ov->record_classes);
     hmap_init(&ov->live_segments);
+    hmap_init(&ov->local_ports);
+    hmap_init(&ov->tunnel_ports);
+    hmap_init(&ov->metadata);
     ovs_list_init(&ov->dirty_segments);
     hmap_init(&ov->links);
     hmap_init(&ov->tunnels);
@@ -434,6 +437,9 @@ overlay_destroy(struct overlay *ov)
     hmap_destroy(&ov->locals);
     hmap_destroy(&ov->record_classes);
     hmap_destroy(&ov->live_segments);
+    hmap_destroy(&ov->local_ports);
+    hmap_destroy(&ov->tunnel_ports);
+    hmap_destroy(&ov->metadata);
     hmap_destroy(&ov->links);
     hmap_destroy(&ov->tunnels);
     attachments_destroy(&ov->attachments);

@@ -175,6 +175,29 @@ struct overlay_way {
 void overlay_get_way(const struct overlay *, const struct host_node *peer,
                      const struct segment_node *, struct overlay_way *);
 
+/* Where packets come from, and where to send some, for services. */
+
+/* Whose an OpenFlow port is: either that of an endpoint that is served here,
+ * or the tunnel to a peer. */
+struct overlay_port_owner {
+    const struct endpoint_node *endpoint;   /* Or NULL. */
+    const struct host_node *peer;           /* Or NULL. */
+    struct tunnel_key key;                  /* With 'peer'. */
+};
+bool overlay_find_port(const struct overlay *, uint32_t ofport,
+                       struct overlay_port_owner *);
+
+/* The live segment that 'metadata' stands for, or NULL. */
+const struct segment_node *overlay_find_metadata(const struct overlay *,
+                                                 uint64_t metadata);
+
+/* The peers with an endpoint in a segment: each with the group that leads
+ * there.  None if the segment is not live. */
+typedef void overlay_peer_cb(const struct host_node *peer, uint32_t group,
+                             void *aux);
+void overlay_for_each_peer(const struct segment_node *, overlay_peer_cb *,
+                           void *aux);
+
 /* The flows that the sink was told of for a segment, and for what comes in
  * from a tunnel. */
 void overlay_segment_flows(const struct segment_node *, flow_cb *, void *aux);

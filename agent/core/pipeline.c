@@ -25,7 +25,11 @@ const struct flow_table_name flow_table_names[] = {
     { TABLE_ARP_REPLY, "arp_reply" },
     { TABLE_ND_REPLY, "nd_reply" },
     { TABLE_ND_REPLY_END, "nd_reply_end" },
+    { TABLE_SERVICES, "services" },
     { TABLE_ROUTE, "route" },
+    { TABLE_ROUTES, "routes" },
+    { TABLE_NEXT_HOP, "next_hop" },
+    { TABLE_ICMP_REPLY, "icmp_reply" },
     { TABLE_FORWARD, "forward" },
     { TABLE_REPLICATE, "replicate" },
     { TABLE_HEAD_END, "head_end" },
@@ -57,6 +61,13 @@ static const char *const drop_cause_names[N_DROP_CAUSES] = {
     [DROP_MULTICAST] = "multicast",
     [DROP_NOT_LOCAL] = "not-local",
     [DROP_NO_TUNNEL] = "no-tunnel",
+    [DROP_NO_ROUTE] = "no-route",
+    [DROP_UNKNOWN_ADDRESS] = "unknown-address",
+    [DROP_NOT_FOR_ROUTER] = "not-for-router",
+    [DROP_MULTICAST_LIMIT] = "multicast-limit",
+    [DROP_NO_MEMBER] = "no-member",
+    [DROP_NOT_HOLDER] = "not-holder",
+    [DROP_ANNOUNCEMENT] = "announcement",
 };
 
 const char *
@@ -189,7 +200,7 @@ arp_nd_misses(struct flow_builder *b)
     flow_emit_drop(b, DROP_ND_UNKNOWN);
 
     flow_begin(b, TABLE_ARP_ND, 0);
-    flow_emit_goto(b, TABLE_ROUTE);
+    flow_emit_goto(b, TABLE_SERVICES);
 }
 
 void
@@ -208,6 +219,8 @@ static_flows(flow_cb *cb, void *aux)
     arp_reply_flow(&b);
     nd_reply_flows(&b);
 
+    flow_begin(&b, TABLE_SERVICES, 0);
+    flow_emit_goto(&b, TABLE_ROUTE);
     flow_begin(&b, TABLE_ROUTE, 0);
     flow_emit_goto(&b, TABLE_FORWARD);
 

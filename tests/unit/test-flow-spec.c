@@ -11,6 +11,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "core/flow-builder.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/ofp-actions.h"
 #include "packets.h"
@@ -750,7 +751,7 @@ test_always(void **state OVS_UNUSED)
                   "arp-unsolicited\n"
                 "table=20, priority=10,icmp6,icmp_type=135 actions=drop "
                   "because nd-unknown\n"
-                "table=20, priority=0 actions=goto_table:30\n"
+                "table=20, priority=0 actions=goto_table:25\n"
                 "table=21, priority=100,arp,arp_op=1 "
                   "actions=move:NXM_OF_ETH_SRC[]->NXM_OF_ETH_DST[],"
                   "move:OXM_OF_PKT_REG1[0..47]->NXM_OF_ETH_SRC[],"
@@ -777,6 +778,7 @@ test_always(void **state OVS_UNUSED)
                   "actions=move:NXM_NX_REG4[]->"
                   "ERICOXM_OF_ICMPV6_ND_RESERVED[],move:NXM_OF_ETH_SRC[]->"
                   "NXM_NX_ND_TLL[],IN_PORT\n"
+                "table=25, priority=0 actions=goto_table:30\n"
                 "table=30, priority=0 actions=goto_table:40\n"
                 "table=40, priority=110,dl_dst=00:23:20:00:00:01 "
                   "actions=drop because control-frame\n"
@@ -792,6 +794,42 @@ test_always(void **state OVS_UNUSED)
                 "table=50, priority=0 actions=drop because multicast\n"
                 "table=60, priority=0 actions=drop because not-local\n"
                 "table=62, priority=0 actions=drop because no-tunnel\n");
+}
+
+/* A punt is written as the switch tells it back: the same bytes after a
+ * journey over the wire. */
+static void
+test_punt(void **state OVS_UNUSED)
+{
+    uint64_t stub[64], wire_stub[64];
+    struct ofpbuf wire = OFPBUF_STUB_INITIALIZER(wire_stub);
+    struct ofpbuf back = OFPBUF_STUB_INITIALIZER(stub);
+    struct ds s = DS_EMPTY_INITIALIZER;
+    struct flow_builder b;
+
+    flow_builder_init(&b, NULL, NULL);
+    flow_begin(&b, TABLE_SERVICES, 100);
+    flow_put_punt(&b, PUNT_DHCP4, punt_port_meter(5));
+    flow_put_output(&b, 7);
+    b.entry.cookie = FLOW_COOKIE_BASE;
+    flow_entry_format(&b.entry, &s);
+    assert_non_null(strstr(ds_cstr(&s), "actions=controller(userdata=01,"
+                           "meter_id=5),output:7"));
+
+    ofpacts_put_openflow_actions(b.entry.actions.data, b.entry.actions.size,
+                                 &wire, OFP15_VERSION);
+    assert_int_equal(ofpacts_pull_openflow_actions(
+        &wire, wire.size, OFP15_VERSION, NULL, NULL, &back), 0);
+    assert_int_equal(back.size, b.entry.actions.size);
+    assert_true(ofpacts_equal(back.data, back.size, b.entry.actions.data,
+                              b.entry.actions.size)
+                || ofpacts_equal_stringwise(back.data, back.size,
+                                            b.entry.actions.data,
+                                            b.entry.actions.size));
+    ds_destroy(&s);
+    ofpbuf_uninit(&wire);
+    ofpbuf_uninit(&back);
+    flow_builder_uninit(&b);
 }
 
 /* No flow of one record is one of another: records as overlay.h makes them
@@ -1115,6 +1153,7 @@ main(void)
         cmocka_unit_test(test_segment_forced),
         cmocka_unit_test(test_tunnels),
         cmocka_unit_test(test_always),
+        cmocka_unit_test(test_punt),
         cmocka_unit_test(test_no_flow_twice),
         cmocka_unit_test(test_records_equal),
         cmocka_unit_test(test_diff),

@@ -1855,6 +1855,93 @@ test_complete_with_a_refused_port(void **state OVS_UNUSED)
     model_host_destroy(h);
 }
 
+/* What stands in packets. */
+
+static void
+check_owner(struct model_host *h, uint32_t ofport, const char *expected)
+{
+    struct overlay_port_owner owner;
+    const char *id = "nobody";
+
+    if (overlay_find_port(h->overlay, ofport, &owner)) {
+        assert_true(!owner.endpoint != !owner.peer);
+        id = owner.endpoint ? owner.endpoint->id : owner.peer->id;
+    }
+    assert_string_equal(id, expected);
+}
+
+static void
+check_metadata(struct model_host *h, uint64_t metadata, const char *expected)
+{
+    const struct segment_node *s = overlay_find_metadata(h->overlay, metadata);
+
+    assert_string_equal(s ? s->id : "none", expected);
+}
+
+static void
+put_peer(const struct host_node *peer, uint32_t group, void *s)
+{
+    assert_true(group > 0);
+    svec_add(s, peer->id);
+}
+
+static void
+check_peers(struct model_host *h, const char *id, const char *expected)
+{
+    struct segment_node *s = inventory_ref_segment(h->inventory, id);
+    struct svec peers = SVEC_EMPTY_INITIALIZER;
+    char *text;
+
+    overlay_for_each_peer(s, put_peer, &peers);
+    svec_sort(&peers);
+    text = svec_join(&peers, " ", "");
+    assert_string_equal(text, expected);
+    free(text);
+    svec_destroy(&peers);
+    inventory_unref_segment(h->inventory, s);
+}
+
+/* Whose a port is, which segment a number stands for, and who else is in
+ * it. */
+static void
+test_find(void **state OVS_UNUSED)
+{
+    struct model_host *h = make_hv1_b1(HOSTS BLUE RED B1 B2 B3 R1 R2);
+    struct shash_node *node;
+
+    check_owner(h, 5, "b1");
+    check_owner(h, 6, "nobody");
+    check_metadata(h, 77, "blue");
+    check_metadata(h, 88, "none");
+    check_metadata(h, segment_metadata(77, ENCAP_VXLAN), "none");
+    check_peers(h, "blue", "hv2 hv3");
+    check_peers(h, "red", "");
+    SHASH_FOR_EACH (node, &h->tunnels) {
+        const struct model_tunnel *t = node->data;
+
+        check_owner(h, t->ofport, t->peer);
+    }
+
+    /* The number of one becomes another's, in one run. */
+    model_plug(h, "tap2", "r1", 6);
+    check_owner(h, 6, "r1");
+    check_metadata(h, 88, "red");
+    model_unplug(h, "tap1");
+    model_plug(h, "tap2", "r1", 5);
+    model_settle(h);
+    check_owner(h, 5, "r1");
+    check_owner(h, 6, "nobody");
+    check_metadata(h, 77, "none");
+    check_peers(h, "blue", "");
+    check_peers(h, "red", "hv2");
+
+    /* A forced encapsulation is part of the number. */
+    relist(h, HOSTS "segment red 88 gre\n" R1 R2);
+    check_metadata(h, 88, "none");
+    check_metadata(h, segment_metadata(88, ENCAP_GRE), "red");
+    model_host_destroy(h);
+}
+
 int
 main(void)
 {
@@ -1907,6 +1994,7 @@ main(void)
         cmocka_unit_test(test_ports_from_before),
         cmocka_unit_test(test_tunnel_ofport_changes),
         cmocka_unit_test(test_routers_of_events),
+        cmocka_unit_test(test_find),
         cmocka_unit_test(test_complete_first_endpoint),
         cmocka_unit_test(test_complete_remote_endpoint),
         cmocka_unit_test(test_complete_in_portions),

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "agent/explain.h"
+#include "agent/learned-file.h"
 #include "agent/local-address.h"
 #include "agent/settings.h"
 #include "agent/settling.h"
@@ -54,6 +55,7 @@ agent_init(struct agent *agent, const struct config *config,
 
     struct inventory_sink cache_sink = wiring_cache_sink(agent);
     agent->cache = inventory_cache_create(agent->inventory, &cache_sink);
+    agent->learned = learned_file_create();
     agent->overlay_sink = wiring_overlay_sink(agent);
     agent->overlay = overlay_create(agent->inventory, &agent->overlay_sink);
 
@@ -80,6 +82,7 @@ agent_destroy(struct agent *agent)
     address_watch_uninit(&agent->addresses);
     inventory_source_destroy(agent->source);
     inventory_cache_destroy(agent->cache);
+    learned_file_destroy(agent->learned);
     overlay_destroy(agent->overlay);
     inventory_destroy(agent->inventory);
     switch_session_destroy(agent->session);
@@ -303,6 +306,8 @@ agent_run(struct agent *agent)
     did(agent, "the settings");
     run_cache(agent);
     did(agent, "the state file");
+    learned_file_run(agent->learned, time_msec());
+    did(agent, "the file of what was learned");
     if (agent->source && !inventory_cache_is_loading(agent->cache)) {
         inventory_source_run(agent->source);
     }
@@ -351,6 +356,7 @@ agent_wait(struct agent *agent)
     ovsdb_client_wait(agent->ovsdb);
     settings_wait(agent);
     inventory_cache_wait(agent->cache);
+    learned_file_wait(agent->learned);
     if (agent->source && !inventory_cache_is_loading(agent->cache)) {
         inventory_source_wait(agent->source);
     }
@@ -386,6 +392,7 @@ agent_save(struct agent *agent)
 {
     inventory_cache_set_etag(agent->cache, known_etag(agent));
     inventory_cache_flush(agent->cache);
+    learned_file_flush(agent->learned);
 }
 
 void

@@ -26,6 +26,7 @@
 struct explainer;
 struct inventory_cache;
 struct inventory_source;
+struct learned_file;
 struct ovsdb_client;
 struct settling;
 struct switch_session;
@@ -45,6 +46,7 @@ struct agent {
     long long int source_retry; /* When to try again, in ms; 0: no need. */
     struct inventory_cache *cache;
     long long int cache_patience;   /* See agent_has_inventory(). */
+    struct learned_file *learned;
     struct inventory *inventory;
     struct overlay *overlay;
     struct overlay_sink overlay_sink;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "agent/agent.h"
+#include "agent/learned-file.h"
 #include "agent/switching.h"
 #include "agent/webhooks.h"
 #include "agent/wiring.h"
@@ -195,6 +196,9 @@ settings_run(struct agent *agent)
 
         configure_overlay(agent);
         configure_switch(agent);
+        learned_file_configure(agent->learned,
+                               agent->config.text[SETTING_STATE_DIR],
+                               agent->config.text[SETTING_HOST]);
         address_watch_hurry(&agent->addresses);
         if (!agent->configured || strcmp(old_source, new_source)) {
             wiring_finish_list(agent);

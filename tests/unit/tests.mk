@@ -38,6 +38,8 @@ unit_inventory-cache := $(unit_inventory-json) $(addprefix agent/cloud/, \
     object-encode.o) $(addprefix agent/core/,inventory.o inventory-list.o \
     inventory-change.o inventory-event.o inventory-known.o \
     inventory-standing.o inventory-objects.o)
+unit_learned-file := $(unit_inventory-json) agent/learned-file.o \
+    $(addprefix agent/cloud/,state-file.o object-encode.o)
 unit_watch-stream := tests/unit/raw-server.o $(unit_inventory-json) \
     $(addprefix agent/cloud/,watch-stream.o inventory-event.o event-object.o \
     http-transfer.o http-client.o curl-poll.o http-answer.o inventory-url.o \

@@ -210,6 +210,21 @@ agent_has_inventory(const struct agent *agent)
                || source_has_failed(agent));
 }
 
+const char *
+agent_why_not_ready(const struct agent *agent)
+{
+    if (!agent->configured) {
+        return "settings are missing; vtepd/status says which";
+    } else if (!agent_has_inventory(agent)) {
+        return "the first whole inventory has not arrived yet";
+    } else if (switch_session_get_state(agent->session) != SWITCH_SYNCED
+               || switch_session_applied(agent->session)
+                  < agent->synced_bundle) {
+        return "the inventory is not in the switch yet";
+    }
+    return NULL;
+}
+
 static bool
 is_ready(const struct agent *agent)
 {

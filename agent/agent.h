@@ -116,6 +116,10 @@ bool agent_is_second(const struct agent *);
 /* Is there an inventory to work by? */
 bool agent_has_inventory(const struct agent *);
 
+/* Is it in the switch?  Returns NULL if it is, else what is missing, for a
+ * message. */
+const char *agent_why_not_ready(const struct agent *);
+
 /* If the source is new and the inventory is the one from the state file, tells
  * the source so. */
 void agent_assume_list(struct agent *);

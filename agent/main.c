@@ -17,6 +17,8 @@
 #include "agent/config.h"
 #include "agent/control.h"
 #include "agent/memory-trim.h"
+#include "agent/notify.h"
+#include "agent/report.h"
 #include "command-line.h"
 #include "daemon.h"
 #include "dirs.h"
@@ -197,11 +199,34 @@ parse_options(int argc, char *argv[], struct config *config,
                          : xasprintf("unix:%s/db.sock", ovs_rundir());
 }
 
+/* What is to be done before the end. */
+struct ending {
+    struct agent *agent;
+    struct notify *notify;
+};
+
 /* Signals end the program from poll_block(), between two passes. */
 static void
-save_at_signal(void *agent)
+end_at_signal(void *ending_)
 {
-    agent_save(agent);
+    struct ending *ending = ending_;
+
+    notify_stopping(ending->notify);
+    agent_save(ending->agent);
+}
+
+static void
+run_notify(struct notify *notify, const struct agent *agent)
+{
+    long long int now = time_msec();
+
+    notify_run(notify, !agent_why_not_ready(agent), now);
+    if (notify_wants_status(notify, now)) {
+        char *headline = report_headline(agent);
+
+        notify_status(notify, headline, now);
+        free(headline);
+    }
 }
 
 static void
@@ -284,6 +309,7 @@ main(int argc, char *argv[])
     struct memory_trim trim;
     struct config config;
     struct agent agent;
+    struct ending ending = { .agent = &agent };
     bool exiting = false;
 
     /* Small pieces of memory are put together as soon as they are free, rather
@@ -298,6 +324,7 @@ main(int argc, char *argv[])
 
     fatal_ignore_sigpipe();
     daemonize_start(false);
+    ending.notify = notify_create(time_msec());
     check_control_socket(unixctl_path);
     if (unixctl_server_create(unixctl_path, &unixctl)) {
         exit(EXIT_FAILURE);
@@ -307,7 +334,7 @@ main(int argc, char *argv[])
     memory_trim_init(&trim);
     agent_init(&agent, &config, remote);
     control_register(&agent);
-    fatal_signal_add_hook(save_at_signal, NULL, &agent, false);
+    fatal_signal_add_hook(end_at_signal, NULL, &ending, false);
     free(remote);
     daemonize_complete();
     VLOG_INFO("vtepd %s started", VTEPD_VERSION);
@@ -320,7 +347,9 @@ main(int argc, char *argv[])
         }
         unixctl_server_run(unixctl);
         run_memory_trim(&trim);
+        run_notify(ending.notify, &agent);
         agent_wait(&agent);
+        notify_wait(ending.notify);
         wait_memory_trim(&trim);
         unixctl_server_wait(unixctl);
         if (exiting) {
@@ -329,8 +358,9 @@ main(int argc, char *argv[])
         poll_block();
     }
     VLOG_INFO("exiting; the switch stays as it is");
-    agent_save(&agent);
+    end_at_signal(&ending);
     agent_destroy(&agent);
+    notify_destroy(ending.notify);
     unixctl_server_destroy(unixctl);
     return 0;
 }

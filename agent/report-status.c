@@ -62,6 +62,30 @@ report_waiting_for(const struct agent *agent)
     }
 }
 
+char *
+report_headline(const struct agent *agent)
+{
+    char *waiting = report_waiting_for(agent);
+    struct ds s = DS_EMPTY_INITIALIZER;
+    struct overlay_counts counts;
+    long long int since;
+    size_t n_held = inventory_n_held(agent->inventory, &since);
+
+    overlay_get_counts(agent->overlay, &counts);
+    if (waiting) {
+        ds_put_format(&s, "waiting for %s", waiting);
+    } else {
+        ds_put_format(&s, "working; local endpoints: %"PRIuSIZE", tunnels: "
+                      "%"PRIuSIZE, counts.n_local, counts.n_tunnels);
+    }
+    if (n_held) {
+        ds_put_format(&s, "; deletions held: %"PRIuSIZE,
+                      n_held);
+    }
+    free(waiting);
+    return ds_steal_cstr(&s);
+}
+
 static void
 put_summary(struct facts *f, const struct agent *agent)
 {

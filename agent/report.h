@@ -19,6 +19,9 @@ void report_status(const struct agent *, bool json, struct ds *s);
 /* What the agent waits for, for the caller to free, or NULL if it works. */
 char *report_waiting_for(const struct agent *);
 
+/* How it is, in a line for a service manager; for the caller to free. */
+char *report_headline(const struct agent *);
+
 /* The part of the status that is about the cloud: inventory, webhooks. */
 void report_cloud(const struct agent *, struct facts *);
 

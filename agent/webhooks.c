@@ -34,20 +34,9 @@ why_not(void *agent_)
 }
 
 static const char *
-why_not_ready(void *agent_)
+why_not_ready(void *agent)
 {
-    const struct agent *agent = agent_;
-
-    if (!agent->configured) {
-        return "settings are missing; vtepd/status says which";
-    } else if (!agent_has_inventory(agent)) {
-        return "the first whole inventory has not arrived yet";
-    } else if (switch_session_get_state(agent->session) != SWITCH_SYNCED
-               || switch_session_applied(agent->session)
-                  < agent->synced_bundle) {
-        return "the inventory is not in the switch yet";
-    }
-    return NULL;
+    return agent_why_not_ready(agent);
 }
 
 static void

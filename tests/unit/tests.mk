@@ -14,6 +14,7 @@ unit_waits := agent/waits.o
 unit_settling := agent/settling.o agent/waits.o $(addprefix agent/core/, \
     pipeline.o flow-builder.o)
 unit_vswitchd-control := agent/vswitchd-control.o
+unit_notify := agent/notify.o
 unit_memory-trim := agent/memory-trim.o
 unit_listing := agent/listing.o
 unit_pass-watch := agent/pass-watch.o

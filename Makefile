@@ -6,6 +6,7 @@ VERSION = 0.1.0
 PREFIX ?= /usr/local
 PYTHON ?= /usr/bin/python3
 OVS_TARBALL ?= /usr/src/openvswitch/openvswitch.tar.gz
+UNITDIR ?= $(PREFIX)/lib/systemd/system
 
 # Each kind of build has its own folder; libopenvswitch is shared by all.
 BUILD := build$(if $(SANITIZE),/$(SANITIZE))
@@ -21,6 +22,10 @@ HARDEN = -fstack-protector-strong -fstack-clash-protection \
     $(if $(filter x86_64-% i686-%,$(shell $(CC) -dumpmachine)),-fcf-protection)
 FORTIFY := $(if $(findstring FORTIFY,$(CPPFLAGS)$(CFLAGS)),, \
              $(if $(SANITIZE),,-D_FORTIFY_SOURCE=2))
+
+# What libopenvswitch is compiled with.
+OVS_CFLAGS ?= -O2 -g -fPIE $(HARDEN)
+OVS_CPPFLAGS ?= -D_FORTIFY_SOURCE=2
 
 # Ours by -iquote, so that <config.h> can only be Open vSwitch's.
 cppflags = -iquote agent -iquote . -isystem $(OVS)/include \
@@ -58,12 +63,12 @@ say = $(if $(V),,@printf '  %-5s %s\n' $(1) $@; )
 
 $(OVS_LIB): packaging/build-libopenvswitch $(wildcard $(OVS_TARBALL)) \
             | packages-build
-	+@CFLAGS='-O2 -g -fPIE $(HARDEN)' CPPFLAGS=-D_FORTIFY_SOURCE=2 \
+	+@CFLAGS='$(OVS_CFLAGS)' CPPFLAGS='$(OVS_CPPFLAGS)' \
 	    PYTHON=$(PYTHON) packaging/build-libopenvswitch $(OVS_TARBALL) $(OVS)
 
 # Install what is missing; with SKIP_PACKAGES=1 it is taken on trust.
 .PHONY: packages-build packages-check packages-bench packages-lab packages-npm \
-    packages-fuzz
+    packages-fuzz packages-deb packages-rpm
 packages-build:
 	@$(install-packages) build
 packages-check: | packages-build
@@ -72,6 +77,10 @@ packages-bench:
 	@$(install-packages) build lab
 packages-fuzz:
 	@$(install-packages) build fuzz
+packages-deb:
+	@$(install-packages) build check deb
+packages-rpm:
+	@$(install-packages) build check rpm
 packages-lab:
 	@test "$$(id -u)" -eq 0 || { echo "The system tests and the demo make" \
 	    "network namespaces: run make as root." >&2; exit 1; }
@@ -89,11 +98,12 @@ include tests/unit/tests.mk
 include tests/schema/tests.mk
 include tests/fuzz/fuzz.mk
 
-.PHONY: check check-layers check-field-cases check-unit check-schema \
-    check-system check-faults check-chaos demo bench
+.PHONY: check check-layers check-field-cases check-documents check-package \
+    check-unit check-schema check-system check-faults check-chaos demo bench
 check: packages-lab
 	@$(MAKE) --no-print-directory $(jobs) all unit-tests $(VERDICT)
-	@$(MAKE) --no-print-directory check-layers check-field-cases
+	@$(MAKE) --no-print-directory check-layers check-field-cases \
+	    check-documents
 	@$(MAKE) --no-print-directory check-unit
 	@$(MAKE) --no-print-directory check-schema
 	@$(MAKE) --no-print-directory check-system
@@ -103,6 +113,16 @@ check-layers:
 
 check-field-cases:
 	@$(PYTHON) -B tests/check-field-cases
+
+check-documents: all
+	@$(PYTHON) -B tests/check-documents $(BUILD)/vtepd
+
+# What can be checked where there is neither root nor a network.
+check-package: all
+	@$(MAKE) --no-print-directory check-layers check-field-cases \
+	    check-documents
+	@$(MAKE) --no-print-directory check-unit
+	@$(MAKE) --no-print-directory check-schema
 
 check-unit: unit-tests
 	@TEST_JOBS=$(TEST_JOBS) tests/unit/run $(UNIT_TESTS)
@@ -163,11 +183,35 @@ export KEEP
 # These build with every processor unless -j says otherwise.
 jobs = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 
-# ## Installing and cleaning
+# ## Installing, packages and cleaning
 
-.PHONY: install clean distclean help
+SHARE = $(DESTDIR)$(PREFIX)/share
+EXAMPLES = $(SHARE)/doc/vtepd/examples
+
+.PHONY: install deb rpm clean distclean help
 install: all
 	install -D -m 755 $(BUILD)/vtepd $(DESTDIR)$(PREFIX)/sbin/vtepd
+	install -d $(SHARE)/man/man5 $(SHARE)/man/man7 $(SHARE)/man/man8 \
+	    $(SHARE)/bash-completion/completions $(DESTDIR)$(UNITDIR) \
+	    $(EXAMPLES)/schema
+	install -m 644 packaging/man/*.5 $(SHARE)/man/man5
+	install -m 644 packaging/man/*.7 $(SHARE)/man/man7
+	install -m 644 packaging/man/*.8 $(SHARE)/man/man8
+	install -m 644 packaging/completion/vtepd \
+	    $(SHARE)/bash-completion/completions
+	ln -sf vtepd $(SHARE)/bash-completion/completions/ovs-appctl
+	sed 's,/usr/sbin/,$(PREFIX)/sbin/,' packaging/systemd/vtepd.service \
+	    >$(DESTDIR)$(UNITDIR)/vtepd.service
+	chmod 644 $(DESTDIR)$(UNITDIR)/vtepd.service
+	install -m 644 packaging/systemd/openvswitch-user.conf \
+	    packaging/examples/inventory.json $(EXAMPLES)
+	install -m 644 schema/* $(EXAMPLES)/schema
+
+# Both from a tarball of this folder, so nothing that was built here is used.
+deb: packages-deb
+	packaging/build-package deb $(VERSION)
+rpm: packages-rpm
+	packaging/build-package rpm $(VERSION) $(OVS_TARBALL)
 
 clean:
 	@test ! -d build || find build -mindepth 1 -maxdepth 1 ! -name ovs \
@@ -178,9 +222,10 @@ distclean:
 
 help:
 	@echo "make                    builds build/vtepd"
-	@echo "make check              all of the next five (root)"
+	@echo "make check              all of the next six (root)"
 	@echo "make check-layers       which file may include what"
 	@echo "make check-field-cases  each case of tests/field-cases.md has a test"
+	@echo "make check-documents    man pages and code agree"
 	@echo "make check-unit         unit tests; UNIT='inventory ...': only these"
 	@echo "make check-schema       schemas and decoders agree"
 	@echo "make check-system       system tests (root); PYTEST_ARGS='-k name'"
@@ -194,6 +239,7 @@ help:
 	@echo "make bench              what vtepd costs, beside the floor; BENCH=full:"
 	@echo "                        the large sizes; BENCH_ARGS='--runs 9 list'"
 	@echo "make install            to PREFIX (/usr/local), under DESTDIR"
+	@echo "make deb, make rpm      packages, into build/deb and build/rpm"
 	@echo "make clean, distclean   keeps the built libopenvswitch, or does not"
 	@echo
 	@echo "TEST_JOBS=N                  tests at a time; else as many as processors"

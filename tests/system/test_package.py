@@ -174,6 +174,15 @@ def test_works_without_a_capability(host: Example) -> None:
     assert re.search(r"^CapEff:\s+0+$", status, re.MULTILINE)
 
 
+@pytest.mark.skipif(not shutil.which("systemd-analyze"),
+                    reason="there is no systemd-analyze")
+def test_unit_is_closed() -> None:
+    """An exposure of at most 2.0 of 10, as systemd reckons."""
+    subprocess.run(["systemd-analyze", "security", "--offline=true",
+                    "--no-pager", "--threshold=20",
+                    PACKAGING / "systemd/vtepd.service"], check=True)
+
+
 class Purge:
     """Runs the package's postrm; what it would remove is only noted."""
 

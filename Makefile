@@ -23,9 +23,10 @@ HARDEN = -fstack-protector-strong -fstack-clash-protection \
 FORTIFY := $(if $(findstring FORTIFY,$(CPPFLAGS)$(CFLAGS)),, \
              $(if $(SANITIZE),,-D_FORTIFY_SOURCE=2))
 
-# What libopenvswitch is compiled with.
-OVS_CFLAGS ?= -O2 -g -fPIE $(HARDEN)
-OVS_CPPFLAGS ?= -D_FORTIFY_SOURCE=2
+# What libopenvswitch, which all kinds of build share, is compiled with.
+ovs_cflags = -fPIE $(HARDEN) $(CFLAGS)
+ovs_cppflags = $(if $(findstring FORTIFY,$(CPPFLAGS)$(CFLAGS)),, \
+                 -D_FORTIFY_SOURCE=2) $(CPPFLAGS)
 
 # Ours by -iquote, so that <config.h> can only be Open vSwitch's.
 cppflags = -iquote agent -iquote . -isystem $(OVS)/include \
@@ -63,7 +64,7 @@ say = $(if $(V),,@printf '  %-5s %s\n' $(1) $@; )
 
 $(OVS_LIB): packaging/build-libopenvswitch $(wildcard $(OVS_TARBALL)) \
             | packages-build
-	+@CFLAGS='$(OVS_CFLAGS)' CPPFLAGS='$(OVS_CPPFLAGS)' \
+	+@CFLAGS='$(ovs_cflags)' CPPFLAGS='$(ovs_cppflags)' \
 	    PYTHON=$(PYTHON) packaging/build-libopenvswitch $(OVS_TARBALL) $(OVS)
 
 # Install what is missing; with SKIP_PACKAGES=1 it is taken on trust.

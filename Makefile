@@ -99,7 +99,7 @@ include tests/unit/tests.mk
 include tests/schema/tests.mk
 include tests/fuzz/fuzz.mk
 
-.PHONY: check check-layers check-field-cases check-documents check-package \
+.PHONY: check check-layers check-field-cases check-documents check-build \
     check-unit check-schema check-system check-faults check-chaos demo bench
 check: packages-lab
 	@$(MAKE) --no-print-directory $(jobs) all unit-tests $(VERDICT)
@@ -119,7 +119,7 @@ check-documents: all
 	@$(PYTHON) -B tests/check-documents $(BUILD)/vtepd
 
 # What can be checked where there is neither root nor a network.
-check-package: all
+check-build: all
 	@$(MAKE) --no-print-directory check-layers check-field-cases \
 	    check-documents
 	@$(MAKE) --no-print-directory check-unit

@@ -21,6 +21,8 @@ unit_pass-watch := agent/pass-watch.o
 unit_config := agent/config.o agent/core/objects.o \
     $(addprefix agent/cloud/,inventory-url.o listen-address.o safe-text.o) \
     -lcurl
+unit_dhcp4 := tests/unit/dhcp4-frames.o $(addprefix agent/services/, \
+    dhcp4.o dhcp4-message.o udp-packet.o)
 unit_list-schedule := agent/cloud/list-schedule.o
 unit_watch-schedule := agent/cloud/watch-schedule.o
 unit_inventory-url := agent/cloud/inventory-url.o -lcurl

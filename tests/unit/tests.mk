@@ -92,6 +92,10 @@ unit_flow-drift := $(addprefix agent/openflow/,flow-drift.o flow-repair.o \
 unit_switch-session := $(patsubst %.c,%.o,$(wildcard agent/openflow/*.c)) \
     $(addprefix agent/core/,flow-diff.o flow-spec.o flow-builder.o \
     pipeline.o) tests/unit/ovsdb-sandbox.o tests/unit/openflow-relay.o
+unit_igmp := $(addprefix agent/services/,igmp.o group-message.o) \
+    tests/unit/group-text.o
+unit_mld := $(addprefix agent/services/,mld.o group-message.o) \
+    tests/unit/group-text.o
 unit_overlay := tests/unit/model-host.o tests/unit/inventory-text.o \
     $(core_objects)
 

@@ -120,6 +120,13 @@ group_at(const uint8_t *p)
     return group;
 }
 
+/* IPv4-mapped addresses stand for groups of IPv4, not of MLD. */
+static bool
+is_group(const struct in6_addr *group)
+{
+    return group->s6_addr[0] == 0xff;
+}
+
 static const char *
 read_records(const uint8_t *message, size_t len, struct group_message *m)
 {
@@ -138,7 +145,8 @@ read_records(const uint8_t *message, size_t len, struct group_message *m)
         if (left < size) {
             return "a record that is cut off";
         }
-        if (!group_message_add_record(m, &group, p[0], n_sources)) {
+        if (is_group(&group)
+            && !group_message_add_record(m, &group, p[0], n_sources)) {
             return "too many records";
         }
         p += size;
@@ -171,6 +179,9 @@ mld_decode(const void *frame_, size_t size, struct group_message *m)
     }
 
     group = group_at(message + 8);
+    if (message[0] != MLD_QUERY && !is_group(&group)) {
+        return "no group";
+    }
     switch (message[0]) {
     case MLD_QUERY:
         m->query = true;

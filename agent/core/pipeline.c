@@ -83,7 +83,7 @@ static const struct eth_addr control_frames_mask
 static const struct eth_addr all_nodes_mac
     = ETH_ADDR_C(33,33,00,00,00,01);
 
-/* Where the switch's own BFD on a tunnel with a segment's key goes to. */
+/* Where the switch's own BFD goes to. */
 static const struct eth_addr bfd_mac = ETH_ADDR_C(00,23,20,00,00,01);
 
 /* One flow turns any ARP request into its reply (RFC 826). */
@@ -203,6 +203,23 @@ arp_nd_misses(struct flow_builder *b)
     flow_emit_goto(b, TABLE_SERVICES);
 }
 
+/* BFD of a peer meets these only where this host runs none on the tunnel: Open
+ * vSwitch takes what is for a session before the tables.  It has key 0 or, on
+ * a tunnel with a segment's own key, that. */
+static void
+bfd_drops(struct flow_builder *b)
+{
+    struct match *m = flow_begin(b, TABLE_TUNNEL_IN, 110);
+
+    match_set_tun_id(m, htonll(0));
+    match_set_dl_dst(m, bfd_mac);
+    flow_emit_drop(b, DROP_CONTROL_FRAME);
+    match_set_dl_dst(flow_begin(b, TABLE_DELIVER, 110), bfd_mac);
+    flow_emit_drop(b, DROP_CONTROL_FRAME);
+    match_set_dl_dst(flow_begin(b, TABLE_FORWARD, 110), bfd_mac);
+    flow_emit_drop(b, DROP_CONTROL_FRAME);
+}
+
 void
 static_flows(flow_cb *cb, void *aux)
 {
@@ -224,8 +241,7 @@ static_flows(flow_cb *cb, void *aux)
     flow_begin(&b, TABLE_ROUTE, 0);
     flow_emit_goto(&b, TABLE_FORWARD);
 
-    match_set_dl_dst(flow_begin(&b, TABLE_FORWARD, 110), bfd_mac);
-    flow_emit_drop(&b, DROP_CONTROL_FRAME);
+    bfd_drops(&b);
     match_set_dl_dst_masked(flow_begin(&b, TABLE_FORWARD, 60), control_frames,
                             control_frames_mask);
     flow_emit_drop(&b, DROP_CONTROL_FRAME);

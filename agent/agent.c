@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/bfd-watch.h"
 #include "agent/explain.h"
 #include "agent/learned-file.h"
 #include "agent/local-address.h"
@@ -49,6 +50,7 @@ agent_init(struct agent *agent, const struct config *config,
     waits_init(&agent->waits);
     agent->settling = settling_create();
     agent->explainer = explainer_create();
+    agent->bfd = bfd_watch_create();
     address_watch_init(&agent->addresses);
     agent->synced_bundle = BUNDLE_NOT_SENT;
     agent->inventory = inventory_create();
@@ -89,6 +91,7 @@ agent_destroy(struct agent *agent)
     switch_session_destroy(agent->left_session);
     free(agent->target);
     ovsdb_client_destroy(agent->ovsdb);
+    bfd_watch_destroy(agent->bfd);
     shash_destroy_free_data(&agent->served);
     wiring_forget_list(agent);
     free(agent->source_error);
@@ -182,6 +185,21 @@ log_conflicts(struct agent *agent)
         VLOG_WARN_RL(&rl, "... and %"PRIuSIZE" more changes of conflicts; "
                   "ovs-appctl -t vtepd vtepd/status shows them all",
                   n - MAX_CONFLICTS_LOGGED);
+    }
+}
+
+/* Of each tunnel there is little news, but there may be many tunnels. */
+static void
+log_bfd(struct agent *agent)
+{
+    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(60, 60);
+    bool is_trouble;
+    char *news;
+
+    while ((news = bfd_watch_take_news(agent->bfd, time_msec(), &is_trouble))
+           != NULL) {
+        VLOG_RL(&rl, is_trouble ? VLL_WARN : VLL_INFO, "%s", news);
+        free(news);
     }
 }
 
@@ -316,6 +334,7 @@ agent_run(struct agent *agent)
 {
     pass_watch_begin(&agent->pass_watch, time_msec());
     ovsdb_client_run(agent->ovsdb);
+    log_bfd(agent);
     did(agent, "what OVSDB says");
     settings_run(agent);
     did(agent, "the settings");
@@ -379,6 +398,9 @@ agent_wait(struct agent *agent)
     webhooks_wait(agent);
     settling_wait(agent->settling);
     explainer_wait(agent->explainer);
+    if (bfd_watch_next_time(agent->bfd) != LLONG_MAX) {
+        poll_timer_wait_until(bfd_watch_next_time(agent->bfd));
+    }
     switching_wait(agent);
     if (is_ready(agent)) {
         long long int next = overlay_next_time(agent->overlay);

@@ -23,6 +23,7 @@
 #include "core/overlay.h"
 #include "openvswitch/shash.h"
 
+struct bfd_watch;
 struct explainer;
 struct inventory_cache;
 struct inventory_source;
@@ -69,6 +70,7 @@ struct agent {
     struct waits waits;
     struct settling *settling;
     struct explainer *explainer;    /* Of vtepd/explain. */
+    struct bfd_watch *bfd;      /* What OVSDB says of BFD on the tunnels. */
 
     /* Is what is known exactly what the last whole list said, but for what
      * inventory_source_changed() tells the source? */

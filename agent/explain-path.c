@@ -283,6 +283,25 @@ tunnel_counters(const struct path_question *q)
 }
 
 static void
+conclude_unresolved(const struct path_question *q,
+                    const struct overlay_way *way, const char *peer,
+                    struct explanation *x)
+{
+    char ip[INET6_ADDRSTRLEN];
+
+    local_address_format(&way->tunnel.key.remote_ip, ip);
+    explanation_conclude(
+        x, VERDICT_UNKNOWN, "underlay-neighbor",
+        "A packet from \"%s\" to \"%s\" leaves for host \"%s\" once the "
+        "underlay answers for its tunnel address %s: Open vSwitch does not "
+        "know the MAC address of the next hop yet.  If it stays so, see "
+        "whether that host, or the router to it, is up and answers %s.",
+        q->from->id, q->to->id, peer, ip,
+        tunnel_key_is_ipv6(&way->tunnel.key) ? "neighbor solicitations"
+                                             : "ARP requests");
+}
+
+static void
 conclude_remote(const struct agent *agent, const struct path_question *q,
                 const struct overlay_way *way, struct explanation *x)
 {
@@ -297,13 +316,10 @@ conclude_remote(const struct agent *agent, const struct path_question *q,
                        p->n_received);
     }
     if (outward && q->trace.unresolved) {
-        explanation_conclude(
-            x, VERDICT_UNKNOWN, "underlay-neighbor",
-            "A packet from \"%s\" to \"%s\" leaves for host \"%s\" once the "
-            "underlay answers for its tunnel address: Open vSwitch does not "
-            "know the MAC address of the next hop yet.", q->from->id,
-            q->to->id, peer);
-    } else if (p && p->n_sent && !p->n_received) {
+        conclude_unresolved(q, way, peer, x);
+    }
+    explain_bfd(agent, q, way, peer, x);
+    if (p && p->n_sent && !p->n_received) {
         explanation_conclude(
             x, VERDICT_UNKNOWN, "peer-silent",
             "A packet from \"%s\" to \"%s\" passes here, but nothing has ever "

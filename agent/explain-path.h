@@ -50,6 +50,12 @@ void explain_agent(const struct agent *, struct explanation *);
 bool explain_way(const struct agent *, const struct endpoint_node *,
                  struct explanation *, struct overlay_way *);
 
+/* What BFD says of the tunnel to 'peer', if it runs: in the way, as far as that
+ * can be told, or only worth knowing. */
+void explain_bfd(const struct agent *, const struct path_question *,
+                 const struct overlay_way *, const char *peer,
+                 struct explanation *);
+
 /* All flows that the switch needs for the two endpoints. */
 void explain_for_each_flow(const struct agent *, const struct path_question *,
                            const struct overlay_way *, flow_cb *, void *aux);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "agent/agent.h"
+#include "agent/bfd-watch.h"
 #include "agent/facts.h"
 #include "agent/listing.h"
 #include "agent/local-address.h"
@@ -162,18 +163,10 @@ explain_tunnel(const struct agent *agent, const char *peer,
                          "the tunnel %s to host \"%s\" has no OpenFlow port "
                          "number%s", text, peer,
                          t->name ? "" : "; it is not in the database yet");
-    } else if (agent->config.bfd && t->bfd_state
-               && strcmp(t->bfd_state, "up")) {
-        explanation_stop(x, "tunnel", "bfd-down",
-                         "See whether the peer runs, has BFD on too, and "
-                         "whether the underlay lets the tunnel through",
-                         "BFD says that the tunnel %s to host \"%s\" is %s",
-                         text, peer, t->bfd_state);
     } else {
         explanation_ok(x, "tunnel", "%s to host \"%s\", OpenFlow port %"PRIu32
-                       ", group %"PRIu32"%s%s", text, peer, t->ofport,
-                       way->group, t->bfd_state ? ", BFD " : "",
-                       t->bfd_state ? t->bfd_state : "");
+                       ", group %"PRIu32, text, peer, t->ofport,
+                       way->group);
         ok = true;
     }
     free(text);
@@ -231,7 +224,17 @@ count_use(const struct host_node *host, struct host_use *use)
     hmapx_destroy(&seen);
 }
 
+/* For the caller to free; NULL: no BFD. */
+static char *
+format_bfd(const struct agent *agent, const struct tunnel_key *key)
+{
+    const struct bfd_session *s = bfd_watch_find(agent->bfd, key);
+
+    return s ? bfd_session_format(s, time_msec()) : NULL;
+}
+
 struct tunnels_to {
+    const struct agent *agent;
     const char *host;
     struct explanation *x;
     size_t n;
@@ -244,12 +247,15 @@ put_tunnel_to(const struct overlay_tunnel *t, void *to_)
 
     if (!strcmp(t->peer, to->host)) {
         char *text = format_tunnel(t);
+        char *bfd = format_bfd(to->agent, &t->key);
 
-        explanation_ok(to->x, "tunnel", "%s, OpenFlow port %"PRIu32", %s%s%s",
-                       text, t->ofport,
+        explanation_ok(to->x, "tunnel", "%s, OpenFlow port %"PRIu32", %s%s%s"
+                       "%s%s", text, t->ofport,
                        t->n_users ? "needed" : "lingers after its last need",
+                       bfd ? ", BFD " : "", bfd ? bfd : "",
                        t->error ? ", error: " : "", t->error ? t->error : "");
         to->n++;
+        free(bfd);
         free(text);
     }
 }
@@ -258,7 +264,9 @@ static void
 conclude_host(const struct agent *agent, const struct host_node *host,
               const struct host_use *use, struct explanation *x)
 {
-    struct tunnels_to to = { .host = host->id, .x = x };
+    struct tunnels_to to = {
+        .agent = agent, .host = host->id, .x = x
+    };
     struct overlay_way way;
 
     overlay_for_each_tunnel(agent->overlay, put_tunnel_to, &to);
@@ -279,7 +287,23 @@ conclude_host(const struct agent *agent, const struct host_node *host,
             break;
         }
     }
-    if (explain_way(agent, e->node, x, &way)) {
+    if (!explain_way(agent, e->node, x, &way)) {
+        return;
+    }
+
+    const struct bfd_session *bfd = bfd_watch_find(agent->bfd,
+                                                   &way.tunnel.key);
+    if (bfd && bfd->told && bfd->status.state != BFD_UP) {
+        char *text = bfd_session_format(bfd, time_msec());
+
+        explanation_conclude(
+            x, VERDICT_UNKNOWN, "bfd-down", "There is a tunnel to host \"%s\" "
+            "for the %"PRIuSIZE" endpoint%s there in segments that are live "
+            "here, but its BFD is %s.  \"vtepd/explain FROM TO\" tells "
+            "whether packets pass.", host->id, use->n_live,
+            use->n_live == 1 ? "" : "s", text);
+        free(text);
+    } else {
         explanation_conclude(x, VERDICT_PASSES, NULL, "There is a tunnel to "
                              "host \"%s\" for the %"PRIuSIZE" endpoint%s "
                              "there in segments that are live here.",

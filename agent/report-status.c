@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "agent/agent.h"
+#include "agent/bfd-watch.h"
 #include "agent/facts.h"
 #include "agent/listing.h"
 #include "agent/local-address.h"
@@ -316,6 +317,22 @@ put_underlay_mtu(struct facts *f, const struct agent *agent)
 }
 
 static void
+put_bfd(struct facts *f, const struct bfd_watch *bfd)
+{
+    size_t n_up = bfd_watch_count(bfd, BFD_UP);
+    size_t n_not_up = (bfd_watch_count(bfd, BFD_ADMIN_DOWN)
+                       + bfd_watch_count(bfd, BFD_DOWN)
+                       + bfd_watch_count(bfd, BFD_INIT));
+
+    if (n_up || n_not_up) {
+        facts_text(f, "BFD", "up on %"PRIuSIZE" tunnels, not up on %"PRIuSIZE,
+                   n_up, n_not_up);
+    }
+    facts_number(f, NULL, "bfd_up", n_up);
+    facts_number(f, NULL, "bfd_not_up", n_not_up);
+}
+
+static void
 put_here(struct facts *f, const struct agent *agent)
 {
     struct overlay_counts counts;
@@ -328,6 +345,7 @@ put_here(struct facts *f, const struct agent *agent)
                  counts.n_installed);
     facts_number(f, "groups", "groups", counts.n_groups);
     facts_number(f, "tunnels", "tunnels", counts.n_tunnels);
+    put_bfd(f, agent->bfd);
     put_missing_addresses(f, agent);
     put_underlay_mtu(f, agent);
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "agent/agent.h"
+#include "agent/bfd-watch.h"
 #include "agent/listing.h"
 #include "agent/local-address.h"
 #include "core/overlay.h"
@@ -34,9 +35,15 @@ static const struct listing_column columns[] = {
     { NULL, "users" },
     { NULL, "expires_in_seconds" },
     { "WHY", "why" },
-    { "BFD", "bfd" },
+    { "BFD", NULL },
+    { NULL, "bfd" },
+    { NULL, "bfd_remote" },
+    { NULL, "bfd_diagnostic" },
+    { NULL, "bfd_flaps" },
+    { NULL, "bfd_since_seconds_ago" },
     { "ERROR", "error" },
 };
+enum { N_BFD_COLUMNS = 6 };
 
 /* What overlay_for_each_tunnel() gives is valid for as long as the overlay
  * does not run, and so may be sorted. */
@@ -144,8 +151,27 @@ put_addresses(struct listing *l, const struct tunnel_key *key)
     listing_put_number_or_none(l, port);
 }
 
+/* NULL: it is off, or Open vSwitch has not said anything yet. */
 static void
-put_tunnel(struct listing *l, const struct overlay_tunnel *t)
+put_bfd(struct listing *l, const struct bfd_session *s)
+{
+    if (!s) {
+        for (int i = 0; i < N_BFD_COLUMNS; i++) {
+            listing_put_none(l);
+        }
+        return;
+    }
+    listing_put_nocopy(l, bfd_session_format(s, time_msec()));
+    listing_put_string(l, bfd_state_to_string(s->status.state));
+    listing_put_string(l, bfd_state_to_string(s->status.remote_state));
+    listing_put_string(l, bfd_diagnostic_to_string(s->status.diagnostic));
+    listing_put_number(l, s->status.n_flaps);
+    listing_put_number(l, (time_msec() - s->since) / 1000);
+}
+
+static void
+put_tunnel(struct listing *l, const struct agent *agent,
+           const struct overlay_tunnel *t)
 {
     uint32_t vni = t->key.vni;
 
@@ -166,7 +192,7 @@ put_tunnel(struct listing *l, const struct overlay_tunnel *t)
         listing_put_none(l);
     }
     listing_put_nocopy(l, why(t));
-    listing_put_string(l, t->bfd_state);
+    put_bfd(l, bfd_watch_find(agent->bfd, &t->key));
     listing_put_string(l, t->error);
 }
 
@@ -181,7 +207,7 @@ report_tunnels(const struct agent *agent, bool json, struct ds *s)
         qsort(tunnels.array, tunnels.n, sizeof *tunnels.array, compare);
     }
     for (size_t i = 0; i < tunnels.n; i++) {
-        put_tunnel(l, &tunnels.array[i]);
+        put_tunnel(l, agent, &tunnels.array[i]);
     }
     listing_format(l, 0, s);
     listing_destroy(l);

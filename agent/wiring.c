@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "agent/agent.h"
+#include "agent/bfd-watch.h"
 #include "cloud/inventory-cache.h"
 #include "cloud/inventory-event.h"
 #include "core/inventory.h"
@@ -327,6 +328,7 @@ tunnel_port_changed(void *agent_, const struct tunnel_port *old,
     struct agent *agent = agent_;
 
     overlay_tunnel_port_changed(agent->overlay, old, new);
+    bfd_watch_port_changed(agent->bfd, old, new, time_msec());
 }
 
 /* What belongs to the number is sent at once: the switch needs a while to make

@@ -61,6 +61,24 @@ parse_group(const struct smap *ids)
     return s && str_to_uint(s, 10, &group) ? group : 0;
 }
 
+/* The column is empty where there is no session. */
+static struct bfd_status
+parse_bfd(const struct smap *status)
+{
+    struct bfd_status bfd = {
+        .state = bfd_state_from_string(smap_get(status, "state")),
+    };
+
+    if (bfd.state != BFD_OFF) {
+        bfd.remote_state = bfd_state_from_string(smap_get(status,
+                                                          "remote_state"));
+        bfd.diagnostic = bfd_diagnostic_from_string(smap_get(status,
+                                                             "diagnostic"));
+        bfd.n_flaps = smap_get_ullong(status, "flap_count", 0);
+    }
+    return bfd;
+}
+
 static bool
 text_equals(const char *a, const char *b)
 {
@@ -115,8 +133,7 @@ init_tunnel(struct port_view *view, const struct ovsrec_interface *interface)
         view->tunnel.ofport_request = *interface->ofport_request;
     }
     view->tunnel.error = copy_text(interface->error);
-    view->tunnel.bfd_state = copy_text(smap_get(&interface->bfd_status,
-                                                "state"));
+    view->tunnel.bfd = parse_bfd(&interface->bfd_status);
 }
 
 void
@@ -148,7 +165,6 @@ port_view_destroy(struct port_view *view)
         free(CONST_CAST(char *, view->tunnel.peer));
         free(CONST_CAST(char *, view->tunnel.segment));
         free(CONST_CAST(char *, view->tunnel.error));
-        free(CONST_CAST(char *, view->tunnel.bfd_state));
     }
     free(view->bad_iface_id);
     free(view->bad_mac);
@@ -176,7 +192,7 @@ tunnel_port_equals(const struct tunnel_port *a, const struct tunnel_port *b)
             && a->ofport == b->ofport
             && a->ofport_request == b->ofport_request
             && text_equals(a->error, b->error)
-            && text_equals(a->bfd_state, b->bfd_state));
+            && bfd_status_equals(&a->bfd, &b->bfd));
 }
 
 bool

@@ -177,7 +177,6 @@ struct tunnel {
     uint32_t ofport;
     uint32_t ofport_request;
     char *error;
-    char *bfd_state;
 
     /* What the sink was told. */
     bool leaving;               /* Not wanted; its port may be there yet. */

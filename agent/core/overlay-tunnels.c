@@ -105,8 +105,7 @@ forget_port(struct overlay *ov, struct tunnel *t)
     free(t->peer);
     free(t->segment);
     free(t->error);
-    free(t->bfd_state);
-    t->name = t->peer = t->segment = t->error = t->bfd_state = NULL;
+    t->name = t->peer = t->segment = t->error = NULL;
     t->group = t->ofport = t->ofport_request = 0;
     ovs_list_remove(&t->numbered_list);
     ovs_list_init(&t->numbered_list);
@@ -301,7 +300,6 @@ overlay_tunnel_port_changed(struct overlay *ov, const struct tunnel_port *old,
         t->ofport = new->ofport;
         t->ofport_request = new->ofport_request;
         t->error = nullable_xstrdup(new->error);
-        t->bfd_state = nullable_xstrdup(new->bfd_state);
         reserve_group(ov, t);
         overlay_mark_tunnel_dirty(ov, t);
     }
@@ -336,7 +334,6 @@ overlay_describe_tunnel(const struct tunnel *t, struct overlay_tunnel *info)
         .name = t->name,
         .ofport = t->ofport,
         .error = t->error,
-        .bfd_state = t->bfd_state,
         .expires = t->expires,
     };
     LIST_FOR_EACH (link, tunnel_list, &t->links) {

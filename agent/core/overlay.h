@@ -156,7 +156,6 @@ struct overlay_tunnel {
     const char *name;           /* Port's name, NULL while there is none. */
     uint32_t ofport;            /* 0: none. */
     const char *error;          /* Interface.error or NULL. */
-    const char *bfd_state;      /* Or NULL. */
     size_t n_users;             /* Endpoints and segments that need it. */
     long long int expires;      /* When it goes; LLONG_MAX: needed. */
 };

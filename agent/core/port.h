@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/bfd.h"
 #include "core/objects.h"
 #include "core/tunnel-spec.h"
 #include "openvswitch/types.h"
@@ -35,7 +36,7 @@ struct tunnel_port {
     uint32_t ofport;            /* OpenFlow port number; 0: none (yet). */
     uint32_t ofport_request;    /* The number that was asked for; 0: none. */
     const char *error;          /* Interface.error, or NULL. */
-    const char *bfd_state;      /* bfd_status:state, or NULL. */
+    struct bfd_status bfd;      /* bfd_status. */
 };
 
 #endif /* port.h */

@@ -5,27 +5,12 @@ it passes."""
 from __future__ import annotations
 
 import pytest
+from explaining import explain, wait_cause
 from lab import cloud
 from lab.hypervisor import INTEGRATION_BRIDGE
 from lab.processes import CommandError, wait_until
 from lab.vm import Vm
 from scene import Scene
-
-
-def explain(scene: Scene, *names: str, host: str = "hv1") -> str:
-    """The last line."""
-    return scene.agents[host].command("vtepd/explain",
-                                      *names).strip().splitlines()[-1]
-
-
-def wait_cause(scene: Scene, cause: str, *names: str, host: str = "hv1"
-               ) -> str:
-    """Waits until it gives this cause; returns the last line."""
-    agent = scene.agents[host]
-    wait_until(lambda: agent.show_explanation(*names)["cause"],
-               f"{names} are explained by {cause}",
-               until=lambda found: found == cause)
-    return explain(scene, *names, host=host)
 
 
 def interface(scene: Scene, endpoint: str) -> str:

@@ -15,6 +15,9 @@ unit_settling := agent/settling.o agent/waits.o $(addprefix agent/core/, \
     pipeline.o flow-builder.o)
 unit_vswitchd-control := agent/vswitchd-control.o
 unit_notify := agent/notify.o
+unit_bfd-watch := agent/bfd-watch.o agent/facts.o agent/listing.o \
+    agent/local-address.o ovsdb-client/repair-limit.o \
+    $(addprefix agent/core/,bfd.o tunnel-spec.o objects.o)
 unit_memory-trim := agent/memory-trim.o
 unit_listing := agent/listing.o
 unit_pass-watch := agent/pass-watch.o
@@ -67,7 +70,8 @@ unit_listen-probe := ovsdb-client/listen-probe.o
 unit_bridge-lock := ovsdb-client/bridge-lock.o ovsdb-client/switch-rows.o \
     tests/unit/ovsdb-sandbox.o
 unit_ovsdb-client := $(patsubst %.c,%.o,$(wildcard ovsdb-client/*.c)) \
-    tests/unit/ovsdb-sandbox.o agent/core/objects.o agent/core/tunnel-spec.o
+    tests/unit/ovsdb-sandbox.o $(addprefix agent/core/, \
+    objects.o tunnel-spec.o bfd.o)
 unit_ovsdb-drift := $(unit_ovsdb-client)
 unit_random-history := tests/unit/model-switch.o \
     tests/unit/random-objects.o $(core_objects)

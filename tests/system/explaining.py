@@ -21,3 +21,10 @@ def wait_cause(scene: Scene, cause: str, *names: str, host: str = "hv1"
                f"{names} are explained by {cause}",
                until=lambda found: found == cause)
     return explain(scene, *names, host=host)
+
+
+def wait_passes(scene: Scene, *names: str, host: str = "hv1") -> str:
+    """The last line, once it says so."""
+    return wait_until(lambda: explain(scene, *names, host=host),
+                      f"a packet passes between {names}",
+                      until=lambda line: line.startswith("It passes:"))

@@ -12,6 +12,7 @@
 #include "agent/explain.h"
 #include "agent/learned-file.h"
 #include "agent/local-address.h"
+#include "agent/punts.h"
 #include "agent/settings.h"
 #include "agent/settling.h"
 #include "agent/switching.h"
@@ -63,7 +64,8 @@ agent_init(struct agent *agent, const struct config *config,
 
     struct ovsdb_client_callbacks callbacks = wiring_ovsdb_callbacks(agent);
     agent->ovsdb = ovsdb_client_create(remote, &callbacks);
-    agent->session = switch_session_create();
+    agent->punts = punts_create();
+    agent->session = switching_create_session(agent);
 
     static struct ovsdb_table_name names[32];
     ovs_assert(n_flow_table_names <= ARRAY_SIZE(names));
@@ -89,6 +91,7 @@ agent_destroy(struct agent *agent)
     inventory_destroy(agent->inventory);
     switch_session_destroy(agent->session);
     switch_session_destroy(agent->left_session);
+    punts_destroy(agent->punts);
     free(agent->target);
     ovsdb_client_destroy(agent->ovsdb);
     bfd_watch_destroy(agent->bfd);

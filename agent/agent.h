@@ -29,6 +29,7 @@ struct inventory_cache;
 struct inventory_source;
 struct learned_file;
 struct ovsdb_client;
+struct punts;
 struct settling;
 struct switch_session;
 struct webhook_server;
@@ -55,6 +56,7 @@ struct agent {
     char *target;               /* Of the session. */
     long long int lost_at;      /* When the switch counts as gone, in ms; 0:
                                  * it is there; LLONG_MAX: it does. */
+    struct punts *punts;        /* Packets that the session hands over. */
     struct switch_session *left_session;    /* To the bridge before. */
     long long int left_until;
     uint64_t left_bundle;       /* That takes back what is there. */

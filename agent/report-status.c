@@ -389,6 +389,7 @@ report_status(const struct agent *agent, bool json, struct ds *s)
     report_cloud(agent, &f);
     put_ovsdb(&f, agent);
     put_openflow(&f, agent);
+    report_punts(agent, &f);
     put_here(&f, agent);
     put_conflicts(&f, agent);
     if (json) {

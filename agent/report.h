@@ -25,6 +25,9 @@ char *report_headline(const struct agent *);
 /* The part of the status that is about the cloud: inventory, webhooks. */
 void report_cloud(const struct agent *, struct facts *);
 
+/* The part about packets that the switch hands to the agent. */
+void report_punts(const struct agent *, struct facts *);
+
 void report_hosts(const struct agent *, bool json, struct ds *s);
 void report_segments(const struct agent *, bool json, struct ds *s);
 void report_tunnels(const struct agent *, bool json, struct ds *s);

@@ -7,6 +7,7 @@
 #include <limits.h>
 
 #include "agent/agent.h"
+#include "agent/punts.h"
 #include "agent/waits.h"
 #include "cloud/inventory-cache.h"
 #include "core/attachments.h"
@@ -28,6 +29,21 @@ VLOG_DEFINE_THIS_MODULE(switching);
 /* How long it is tried to clean up a bridge that is no longer ours, in ms. */
 #define LEAVE_MS 10000
 
+static void
+take_punt(const struct punted_packet *packet, void *punts)
+{
+    punts_take(punts, packet);
+}
+
+struct switch_session *
+switching_create_session(struct agent *agent)
+{
+    struct switch_session *session = switch_session_create();
+
+    switch_session_set_punt_cb(session, take_punt, agent->punts);
+    return session;
+}
+
 /* The bridge before. */
 
 void
@@ -37,9 +53,10 @@ switching_leave_bridge(struct agent *agent)
         switch_session_destroy(agent->left_session);
         agent->left_session = agent->session;
         agent->left_until = time_msec() + LEAVE_MS;
+        switch_session_set_punt_cb(agent->left_session, NULL, NULL);
         agent->left_bundle = 0;
         switch_session_resync(agent->left_session);
-        agent->session = switch_session_create();
+        agent->session = switching_create_session(agent);
     }
 }
 

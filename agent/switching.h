@@ -9,6 +9,10 @@
 #include <stdbool.h>
 
 struct agent;
+struct switch_session;
+
+/* A session that hands its packets to the agent's 'punts'. */
+struct switch_session *switching_create_session(struct agent *);
 
 void switching_run(struct agent *);
 void switching_wait(const struct agent *);

@@ -48,13 +48,16 @@ flow_watch_flows(int ofp_version)
     return message;
 }
 
-/* All other messages of that kind are declined. */
+/* A connection like ours gets none of these messages unless it says which.
+ * Packets come from flows alone. */
 struct ofpbuf *
-flow_watch_groups(int ofp_version)
+flow_watch_others(int ofp_version)
 {
     struct ofputil_async_cfg config = OFPUTIL_ASYNC_CFG_INIT;
 
-    config.primary[OAM_REQUESTFORWARD] = 1u << OFPRFR_GROUP_MOD;
+    config.primary[OAM_REQUESTFORWARD] = (1u << OFPRFR_GROUP_MOD
+                                          | 1u << OFPRFR_METER_MOD);
+    config.primary[OAM_PACKET_IN] = 1u << OFPR_ACTION;
     return ofputil_encode_set_async_config(&config, (1u << OAM_N_TYPES) - 1,
                                            ofp_version);
 }

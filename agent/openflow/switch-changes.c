@@ -34,6 +34,7 @@ void
 switch_session_sync_begin(struct switch_session *s)
 {
     ovs_assert(s->state == SWITCH_READ);
+    punt_meters_sync_begin(&s->meters);
     memset(&s->sync, 0, sizeof s->sync);
     free(s->ports);
     s->ports = bitmap_allocate(N_PORTS);
@@ -54,7 +55,8 @@ switch_session_sync_flow(struct switch_session *s, const struct flow_entry *e)
     if (e->table == TABLE_CLASSIFY) {
         bitmap_set1(s->ports, flow_port(e));
     }
-    if (!installed_flows_take_flow(&s->installed, e)) {
+    bool again = switch_want_meter(s, e);
+    if (!installed_flows_take_flow(&s->installed, e) || again) {
         s->sync.n_flows_added++;
         batch_flow(&s->batch, e, true, s->version);
     }
@@ -123,6 +125,7 @@ switch_session_sync_end(struct switch_session *s, bool keep,
                         struct sync_result *result)
 {
     delete_unwanted(s, keep);
+    punt_meters_sync_end(&s->meters, keep);
     s->keeps_too_much = false;
     free(s->ports);
     s->ports = NULL;
@@ -162,6 +165,7 @@ switch_session_withdraw(struct switch_session *s)
             batch_group_deleted(&s->batch, g->group, s->version);
         }
     }
+    switch_withdraw_meters(s);
     become_synced(s);
 }
 
@@ -172,6 +176,12 @@ switch_session_flow(struct switch_session *s, const struct flow_entry *e,
                     bool add)
 {
     if (s->state == SWITCH_SYNCED) {
+        if (add) {
+            switch_want_meter(s, e);
+        }
+        if (e->table == TABLE_CLASSIFY && flow_port(e)) {
+            punt_meters_port_changed(&s->meters, flow_port(e), add);
+        }
         batch_flow(&s->batch, e, add, s->version);
         s->keeps_too_much |= (s->sync.n_kept && add
                               && e->table == TABLE_CLASSIFY && flow_port(e));
@@ -219,8 +229,12 @@ switch_session_flush(struct switch_session *s)
     size_t n_flow_mods = s->batch.n_flow_mods - s->n_touched;
     size_t n_group_mods = s->batch.n_group_mods;
 
-    if (s->state != SWITCH_SYNCED
-        || (!s->batch.n_flow_mods && !n_group_mods)) {
+    if (s->state != SWITCH_SYNCED) {
+        return s->queue.last;
+    }
+    if (!s->batch.n_flow_mods && !n_group_mods) {
+        punt_meters_sent(&s->meters, s->queue.last);
+        switch_delete_meters(s);        /* Nothing else may wake us to. */
         return s->queue.last;
     }
     if (s->keeps_too_much) {
@@ -229,6 +243,7 @@ switch_session_flush(struct switch_session *s)
     }
     batch_take_bundle(&s->batch, s->version, &chunks);
     put_bundle(s, &chunks, false);
+    punt_meters_sent(&s->meters, s->queue.last);
     s->n_touched = 0;
     s->n_bundles += n_flow_mods || n_group_mods;
     s->n_flow_mods += n_flow_mods;

@@ -29,7 +29,7 @@ switch_request_groups(struct switch_session *s)
     s->group_mods_read = s->n_group_mods;
 }
 
-/* Groups first; flows once all that the switch told before has come, and it is
+/* Groups and meters first; flows once all that the switch told before has come, and it is
  * not about to tell more: what is read after that is what counts. */
 void
 switch_start_reading(struct switch_session *s)
@@ -40,6 +40,7 @@ switch_start_reading(struct switch_session *s)
     s->flows_xid = 0;
     s->reread_at = 0;
     switch_request_groups(s);
+    switch_request_meters(s);
 }
 
 void
@@ -51,7 +52,8 @@ switch_continue_reading(struct switch_session *s)
         .table_id = OFPTT_ALL,
     };
 
-    if (s->state == SWITCH_READING && s->groups_read && !s->flows_xid
+    if (s->state == SWITCH_READING && s->groups_read && s->meters_read
+        && !s->flows_xid
         && !flow_drift_is_paused(s->drift)) {
         if (s->read_late) {
             s->read_late = false;

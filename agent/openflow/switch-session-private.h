@@ -4,13 +4,16 @@
 #define VTEPD_SWITCH_SESSION_PRIVATE_H 1
 
 /* For the parts of the switch session: switch-session.c, which runs it,
- * switch-reading.c (READING) and switch-changes.c (READ and SYNCED). */
+ * switch-reading.c (READING), switch-changes.c (READ and SYNCED) and
+ * switch-punts.c (packets and their meters). */
 
 #include "openflow/switch-session.h"
 
 #include "openflow/batch.h"
 #include "openflow/bundle-queue.h"
 #include "openflow/installed-flows.h"
+#include "openflow/punt-meters.h"
+#include "openvswitch/ofp-errors.h"
 #include "openvswitch/types.h"
 
 struct ofpbuf;
@@ -26,8 +29,8 @@ struct switch_session {
 
     /* READING; groups also for a repair. */
     struct installed_flows installed;
-    bool flows_read, groups_read;
-    ovs_be32 flows_xid, groups_xid;     /* 0: not asked for. */
+    bool flows_read, groups_read, meters_read;
+    ovs_be32 flows_xid, groups_xid, meters_xid;     /* 0: not asked for. */
     long long int reread_at;    /* 0: not waiting to read again. */
     int reread_backoff;
     bool read_late;             /* Groups, while changes were not told. */
@@ -51,7 +54,14 @@ struct switch_session {
     bool repair_due;            /* Waits for repair_begin(). */
     uint64_t group_mods_read;   /* 'n_group_mods' when groups were read. */
 
+    /* Packets. */
+    switch_punt_cb *punt_cb;    /* NULL: nobody wants them. */
+    void *punt_aux;
+    struct punt_meters meters;
+
     uint64_t n_bundles, n_flow_mods, n_group_mods, n_failed, n_connections;
+    uint64_t n_punts, n_bad_punts, n_packets_sent, n_packets_dropped;
+    uint64_t n_meter_mods;
 };
 
 /* switch-session.c */
@@ -85,5 +95,32 @@ void switch_stop_reading(struct switch_session *);
 
 void switch_received_flows(struct switch_session *, struct ofpbuf *message);
 void switch_received_groups(struct switch_session *, struct ofpbuf *message);
+
+/* switch-punts.c */
+
+/* Has packets come in the form that says what their flow says of them. */
+void switch_request_punts(struct switch_session *);
+void switch_received_packet(struct switch_session *,
+                            const struct ofp_header *);
+
+/* Reads the meters. */
+void switch_request_meters(struct switch_session *);
+void switch_received_meters(struct switch_session *, struct ofpbuf *message);
+
+/* The flow is wanted: sends the meter that it names, if that is not there.
+ * Returns true if the flow must be sent, too, though it may be there. */
+bool switch_want_meter(struct switch_session *, const struct flow_entry *);
+
+/* Deletes the meters that no flow names any more; all of ours. */
+void switch_delete_meters(struct switch_session *);
+void switch_withdraw_meters(struct switch_session *);
+
+void switch_received_request(struct switch_session *,
+                             const struct ofp_header *);
+
+/* Takes in that the switch refuses a message, if it is one for packets or
+ * meters; else returns false. */
+bool switch_punt_refused(struct switch_session *, enum ofperr,
+                         const struct ofpbuf *payload);
 
 #endif /* switch-session-private.h */

@@ -30,8 +30,9 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 10);
 /* Bytes that the connection is given ahead of what it has sent. */
 #define FEED_BYTES (256 * 1024)
 
-/* Messages taken in per run. */
+/* Messages taken in per run, and of them packets. */
 #define MAX_RECV 2000
+#define MAX_PUNTS 200
 
 const char *
 switch_state_to_string(enum switch_state state)
@@ -56,6 +57,7 @@ switch_session_create(void)
     batch_init(&s->batch);
     batch_init(&s->repairs);
     bundle_queue_init(&s->queue);
+    punt_meters_init(&s->meters);
     s->drift = flow_drift_create();
     return s;
 }
@@ -76,6 +78,7 @@ switch_session_destroy(struct switch_session *s)
         installed_flows_destroy(&s->installed);
         free(s->ports);
         flow_drift_destroy(s->drift);
+        punt_meters_destroy(&s->meters);
         switch_link_destroy(s->link);
         free(s);
     }
@@ -96,6 +99,7 @@ switch_session_set_target(struct switch_session *s, const char *target)
 {
     if (switch_link_set_target(s->link, target)) {
         flow_drift_set_target(s->drift, target);
+        punt_meters_clear(&s->meters);
         become_disconnected(s);
     }
 }
@@ -223,7 +227,8 @@ received_error(struct switch_session *s, const struct ofp_header *oh)
     case BUNDLE_NONE:
     default:
         /* What was given up meanwhile is of no interest. */
-        if (!bundle_queue_is_own_xid(oh->xid)) {
+        if (!bundle_queue_is_own_xid(oh->xid)
+            && !switch_punt_refused(s, error, &payload)) {
             request_refused(s, oh, error, &payload);
         }
         break;
@@ -261,7 +266,15 @@ process(struct switch_session *s, struct ofpbuf *message)
     } else if (type == OFPTYPE_FLOW_MONITOR_STATS_REPLY) {
         flow_watch_told(message, s->drift, time_msec());
     } else if (type == OFPTYPE_REQUESTFORWARD) {
-        flow_drift_groups_changed(s->drift, time_msec());
+        switch_received_request(s, oh);
+    } else if (type == OFPTYPE_PACKET_IN) {
+        switch_received_packet(s, oh);
+    } else if (type == OFPTYPE_METER_CONFIG_STATS_REPLY) {
+        if (s->state == SWITCH_READING && oh->xid == s->meters_xid) {
+            switch_received_meters(s, message);
+        }
+    } else if (type == OFPTYPE_METER_FEATURES_STATS_REPLY) {
+        punt_meters_read_features(&s->meters, oh);
     } else if (type == OFPTYPE_ERROR) {
         received_error(s, oh);
     } else if (type == OFPTYPE_ECHO_REQUEST) {
@@ -277,9 +290,10 @@ connected(struct switch_session *s)
               switch_target(s), ofputil_version_to_string(s->version));
     s->n_connections++;
     set_fragment_mode(s);
-    s->watch_xids[0] = switch_send(s, flow_watch_groups(s->version));
+    s->watch_xids[0] = switch_send(s, flow_watch_others(s->version));
     s->watch_xids[1] = switch_send(s, flow_watch_flows(s->version));
     s->watched = true;
+    switch_request_punts(s);
     flow_drift_connected(s->drift);
     switch_start_reading(s);
 }
@@ -331,7 +345,8 @@ switch_session_run(struct switch_session *s)
     }
     switch_feed(s);
 
-    for (int i = 0; i < MAX_RECV; i++) {
+    uint64_t enough = s->n_punts + MAX_PUNTS;
+    for (int i = 0; i < MAX_RECV && s->n_punts < enough; i++) {
         struct ofpbuf *message = switch_link_recv(s->link);
 
         if (!message) {
@@ -347,6 +362,7 @@ switch_session_run(struct switch_session *s)
     if (s->state == SWITCH_READING && s->flows_read) {
         s->state = SWITCH_READ;
     }
+    switch_delete_meters(s);
     run_repair(s);
 }
 
@@ -395,7 +411,13 @@ switch_session_get_status(const struct switch_session *s,
         .n_group_mods = s->n_group_mods,
         .n_failed = s->n_failed,
         .n_connections = s->n_connections,
+        .n_meter_mods = s->n_meter_mods,
+        .n_punts = s->n_punts,
+        .n_bad_punts = s->n_bad_punts,
+        .n_packets_sent = s->n_packets_sent,
+        .n_packets_dropped = s->n_packets_dropped,
         .watched = s->watched && s->state != SWITCH_DISCONNECTED,
     };
     flow_drift_get_status(s->drift, time_msec(), &status->drift);
+    punt_meters_get_status(&s->meters, &status->meters);
 }

@@ -34,8 +34,12 @@
 #include <stdint.h>
 
 #include "core/flow-spec.h"
+#include "core/punt.h"
 #include "openflow/flow-drift.h"
+#include "openflow/punt-meters.h"
 
+struct dp_packet;
+struct ofpbuf;
 struct switch_session;
 
 enum switch_state {
@@ -121,6 +125,23 @@ void switch_session_repair_flow(struct switch_session *,
                                 const struct flow_entry *);
 void switch_session_repair_end(struct switch_session *);
 
+/* Packets.  Those that flows hand to the agent go to 'cb', from within
+ * run(), not more than a few hundred a time; the packet is valid during the
+ * call.  Meters bound how many there are (see punt-meters.h). */
+typedef void switch_punt_cb(const struct punted_packet *, void *aux);
+void switch_session_set_punt_cb(struct switch_session *, switch_punt_cb *,
+                                void *aux);
+
+/* Sends a packet: applies 'actions' (struct ofpacts) to it, as if it had come
+ * from port 'in_port' (or OFPP_CONTROLLER); or just puts it out of a port.
+ * Returns false if the packet is dropped, because there is no connection or
+ * too much is on its way already. */
+bool switch_session_send_packet(struct switch_session *,
+                                const struct dp_packet *, uint32_t in_port,
+                                const struct ofpbuf *actions);
+bool switch_session_send_to_port(struct switch_session *,
+                                 const struct dp_packet *, uint32_t ofport);
+
 /* For vtepd/status. */
 struct switch_session_status {
     enum switch_state state;
@@ -129,6 +150,12 @@ struct switch_session_status {
     uint64_t n_bundles, n_flow_mods, n_group_mods, n_failed, n_connections;
     bool watched;               /* Does the switch tell what others change? */
     struct flow_drift_status drift;
+    struct punt_meters_status meters;
+    uint64_t n_meter_mods;
+    uint64_t n_punts;           /* Packets from the switch... */
+    uint64_t n_bad_punts;       /* ...of them, those that no flow of ours asks
+                                 * for. */
+    uint64_t n_packets_sent, n_packets_dropped;
 };
 void switch_session_get_status(const struct switch_session *,
                                struct switch_session_status *);

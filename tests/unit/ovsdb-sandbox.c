@@ -238,6 +238,25 @@ ovsdb_sandbox_ofctl(const struct ovsdb_sandbox *sandbox, const char *format,
 }
 
 void
+ovsdb_sandbox_receive(const struct ovsdb_sandbox *sandbox, const char *port,
+                      const char *packet, int n)
+{
+    struct svec argv = SVEC_EMPTY_INITIALIZER;
+
+    svec_add(&argv, "ovs-appctl");
+    svec_add_nocopy(&argv, xasprintf("--target=%s/ovs-vswitchd.ctl",
+                                     sandbox->dir));
+    svec_add(&argv, "netdev-dummy/receive");
+    svec_add(&argv, port);
+    while (n-- > 0) {
+        svec_add(&argv, packet);
+    }
+    svec_terminate(&argv);
+    run(sandbox->dir, argv.names);
+    svec_destroy(&argv);
+}
+
+void
 ovsdb_sandbox_edit_file(const struct ovsdb_sandbox *sandbox,
                         const char *operations)
 {

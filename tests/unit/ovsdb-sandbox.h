@@ -39,6 +39,11 @@ void ovsdb_sandbox_vsctl(const struct ovsdb_sandbox *, const char *format, ...)
 void ovsdb_sandbox_ofctl(const struct ovsdb_sandbox *, const char *format, ...)
     OVS_PRINTF_FORMAT(2, 3);
 
+/* Has the bridge get 'packet', in hex, 'n' times (not more than a hundred) from
+ * the dummy interface 'port', which it must have. */
+void ovsdb_sandbox_receive(const struct ovsdb_sandbox *, const char *port,
+                           const char *packet, int n);
+
 /* Applies a transaction (RFC 7047 4.1.3, without the database's name) to the
  * file of a server that was stopped. */
 void ovsdb_sandbox_edit_file(const struct ovsdb_sandbox *,

@@ -100,6 +100,11 @@ unit_igmp := $(addprefix agent/services/,igmp.o group-message.o) \
     tests/unit/group-text.o
 unit_mld := $(addprefix agent/services/,mld.o group-message.o) \
     tests/unit/group-text.o
+    pipeline.o punt.o) tests/unit/ovsdb-sandbox.o tests/unit/openflow-relay.o
+unit_switch-punts := $(unit_switch-session)
+unit_punt-meters := agent/openflow/punt-meters.o agent/core/punt.o \
+    agent/core/flow-builder.o
+unit_punts := agent/punts.o agent/core/punt.o
 unit_overlay := tests/unit/model-host.o tests/unit/inventory-text.o \
     $(core_objects)
 

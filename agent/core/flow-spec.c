@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/flow-builder.h"
+#include "core/flow-multicast.h"
 #include "flow.h"
 #include "openvswitch/ofp-actions.h"
 #include "packets.h"
@@ -324,6 +325,9 @@ endpoint_record_flows(const struct endpoint_record *r, flow_cb *cb, void *aux)
         flow_put_set(&b, MFF_TUN_ID, r->metadata & UINT32_MAX);
         flow_emit_goto(&b, TABLE_PORT_SECURITY);
         port_security_flows(&b, r);
+        if (r->snoops) {
+            snoop_port_flows(&b, r->out);
+        }
     }
     flow_builder_uninit(&b);
 }
@@ -360,6 +364,7 @@ endpoint_record_equals(const struct endpoint_record *a,
         || !eth_addr_equals(a->mac, b->mac)
         || a->port_security != b->port_security
         || a->guard_garp != b->guard_garp || a->floods != b->floods
+        || a->snoops != b->snoops
         || a->n_addresses != b->n_addresses || a->n_macs != b->n_macs
         || memcmp(a->macs, b->macs, a->n_macs * sizeof *a->macs)) {
         return false;
@@ -442,7 +447,7 @@ policy_flows(struct flow_builder *b, const struct segment_record *r,
         bool exception = rule->priority == 70;
 
         /* What drops needs a flow only as an exception from what does not. */
-        if (exception ? r->broadcast == r->multicast
+        if (exception ? r->broadcast == r->multicast && !r->snoop
                       : !replicate && !r->multicast) {
             continue;
         }
@@ -476,6 +481,9 @@ segment_record_flows(const struct segment_record *r, flow_cb *cb, void *aux)
 
     policy_flows(&b, r, TABLE_REPLICATE, TABLE_HEAD_END);
     policy_flows(&b, r, TABLE_DELIVER, TABLE_DELIVER_ALL);
+    if (r->snoop) {
+        snoop_segment_flows(&b, r->metadata);
+    }
     if (r->unknown_unicast) {
         m = flow_begin(&b, TABLE_FORWARD, 10);
         match_set_metadata(m, htonll(r->metadata));
@@ -525,6 +533,7 @@ segment_record_equals(const struct segment_record *a,
            && a->broadcast == b->broadcast
            && a->unknown_unicast == b->unknown_unicast
            && a->multicast == b->multicast
+           && a->snoop == b->snoop
            && a->n_ports == b->n_ports
            && a->n_groups == b->n_groups
            && !memcmp(a->outs, b->outs,

@@ -82,7 +82,7 @@ enum drop_cause {
     DROP_NO_ROUTE,              /* To be routed, to nowhere known. */
     DROP_UNKNOWN_ADDRESS,       /* Routed to an address that nobody has. */
     DROP_NOT_FOR_ROUTER,        /* To the router, which does not take it. */
-    DROP_MULTICAST_LIMIT,       /* Of a group, and there are too many. */
+    DROP_QUERY,                 /* A VM asks who listens to what. */
     DROP_NO_MEMBER,             /* Of a group without a member. */
     DROP_NOT_HOLDER,            /* A shared address that another one holds. */
     DROP_ANNOUNCEMENT,          /* Of a shared address: told to the agent. */
@@ -133,6 +133,7 @@ struct endpoint_record {
     bool port_security;
     bool guard_garp;            /* Some local VM may send anything. */
     bool floods;                /* The segment replicates unknown unicast. */
+    bool snoops;                /* Local: it is heard what the VM joins. */
     uint16_t n_addresses;
     uint16_t n_macs;            /* Further MACs that lead to it. */
     struct eth_addr *macs;
@@ -154,6 +155,7 @@ struct segment_record {
     bool broadcast;             /* Replicate? */
     bool unknown_unicast;
     bool multicast;
+    bool snoop;                 /* Multicast goes where it is listened to. */
     size_t n_ports;             /* Local endpoints' ofports, ascending. */
     size_t n_groups;            /* Peers' groups, ascending. */
     uint32_t outs[];            /* n_ports ofports, then n_groups groups. */

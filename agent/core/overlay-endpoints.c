@@ -101,6 +101,7 @@ make_record(const struct overlay *ov, const struct endpoint *e,
     r->port_security = local && e->port_security;
     r->guard_garp = guard_garp;
     r->floods = e->segment->object.unknown_unicast == POLICY_REPLICATE;
+    r->snoops = local && e->segment->object.multicast == POLICY_SNOOP;
     r->n_addresses = 0;
     for (size_t i = 0; i < e->n_claims; i++) {
         const struct claim *c = &e->claims[i];
@@ -210,6 +211,24 @@ overlay_set_plugged(struct overlay *ov, struct endpoint_node *node,
     release_local(ov, node, l);
 }
 
+/* The endpoint's local part was 'old'. */
+static void
+note_local(struct overlay *ov, const struct endpoint_node *node,
+           const struct local *old, const struct local *new)
+{
+    struct live_segment *from = old->port ? old->segment : NULL;
+    struct live_segment *to = new->port ? new->segment : NULL;
+
+    if (from != to || (from && old->ofport != new->ofport)) {
+        if (from) {
+            overlay_local_changed(ov, from, node, false);
+        }
+        if (to) {
+            overlay_local_changed(ov, to, node, from != to);
+        }
+    }
+}
+
 /* Takes note of the port that the record leads to, if it is local. */
 static void
 apply_local(struct overlay *ov, struct endpoint_node *node,
@@ -239,6 +258,7 @@ apply_local(struct overlay *ov, struct endpoint_node *node,
         overlay_mark_segment_dirty(ov, l->segment);
         ov->counts.n_local++;
     }
+    note_local(ov, node, &old, l);
     if (l->loose) {
         set_n_loose(ov, l->segment, 1);
     }

@@ -119,3 +119,16 @@ overlay_for_each_peer(const struct segment_node *segment, overlay_peer_cb *cb,
         }
     }
 }
+
+void
+overlay_for_each_local(const struct segment_node *segment,
+                       overlay_local_cb *cb, void *aux)
+{
+    const struct local *l;
+
+    if (segment->live) {
+        LIST_FOR_EACH (l, local_list, &segment->live->locals) {
+            cb(l->endpoint, l->ofport, aux);
+        }
+    }
+}

@@ -413,7 +413,7 @@ overlay_run_expiry(struct overlay *ov)
 long long int
 overlay_next_time(const struct overlay *ov)
 {
-    long long int next = LLONG_MAX;
+    long long int next = memberships_next_time(ov->memberships);
 
     const struct link *link;
     LIST_FOR_EACH (link, idle_list, &ov->idle_links) {

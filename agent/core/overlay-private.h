@@ -10,6 +10,7 @@
 
 #include "core/attachments.h"
 #include "core/conflicts.h"
+#include "core/memberships.h"
 #include "core/overlay.h"
 #include "openvswitch/list.h"
 #include "sset.h"
@@ -56,6 +57,8 @@ struct overlay {
     struct hmap tunnel_ports;   /* struct tunnels, by record.ofport. */
     struct hmap metadata;       /* struct live_segments with a record. */
     struct ovs_list dirty_segments; /* Of them, by 'dirty_list'. */
+    struct memberships *memberships;
+    struct ovs_list dirty_groups;   /* struct live_groups, by 'dirty_list'. */
 
     struct hmap links;          /* Contains struct links, by peer. */
     struct hmap tunnels;        /* Contains struct tunnels, by key. */
@@ -85,6 +88,7 @@ struct live_segment {
     struct ovs_list locals;     /* struct locals, by 'local_list'. */
     struct hmap peers;          /* Contains struct segment_peers. */
     struct segment_record *record;  /* In the switch; NULL: none. */
+    struct hmap groups;         /* Contains struct live_groups. */
 };
 
 /* A peer with endpoints in a live segment. */
@@ -117,6 +121,7 @@ struct record_class {
     bool port_security;
     bool guard_garp;
     bool floods;
+    bool snoops;
 };
 
 /* What the overlay keeps of an endpoint that is plugged in here. */
@@ -240,6 +245,12 @@ void overlay_touch_endpoints_of(struct overlay *, struct segment_node *);
  * reports on the segments anew. */
 void overlay_check_mtus(struct overlay *, const struct link *link);
 
+/* Are there endpoints behind 'link'? */
+bool overlay_has_peer(const struct live_segment *, const struct link *link);
+
+/* As for qsort() of numbers of ports or groups. */
+int overlay_compare_outs(const void *, const void *);
+
 /* One endpoint more, or less, behind 'link'. */
 void overlay_add_peer(struct overlay *, struct live_segment *, struct link *);
 void overlay_remove_peer(struct overlay *, struct live_segment *,
@@ -262,6 +273,29 @@ void overlay_touch_all_links(struct overlay *);
 void overlay_run_links(struct overlay *);
 void overlay_run_expiry(struct overlay *);
 void overlay_destroy_links(struct overlay *);
+
+/* overlay-multicast.c */
+
+memberships_cb overlay_members_changed;
+
+/* The endpoint's port in the segment is another: it may have none any more,
+ * or 'came': had none until now. */
+void overlay_local_changed(struct overlay *, struct live_segment *,
+                           const struct endpoint_node *, bool came);
+
+/* The segment has other links to the peer, or none. */
+void overlay_peer_changed(struct overlay *, struct live_segment *,
+                          const struct host_node *peer);
+
+/* The segment is, or was, to be snooped on, and has another record.  'other':
+ * that makes a difference to all groups. */
+void overlay_snooped_changed(struct overlay *, struct live_segment *,
+                             bool other);
+
+/* Lets go of members that were not heard of, and looks at groups again. */
+void overlay_run_multicast(struct overlay *);
+void overlay_group_flows(const struct live_segment *, flow_cb *, void *aux);
+void overlay_destroy_groups(struct overlay *, struct live_segment *);
 
 /* overlay-tunnels.c */
 

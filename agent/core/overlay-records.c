@@ -53,7 +53,8 @@ class_equals(const struct record_class *a, const struct record_class *b)
            && a->place == b->place
            && a->port_security == b->port_security
            && a->guard_garp == b->guard_garp
-           && a->floods == b->floods;
+           && a->floods == b->floods
+           && a->snoops == b->snoops;
 }
 
 static struct record_class *
@@ -64,7 +65,7 @@ ref_class(struct overlay *ov, const struct want *want)
         .segment = want->segment, .link = want->link, .next = want->next,
         .metadata = r->metadata, .out = r->out, .place = r->place,
         .port_security = r->port_security, .guard_garp = r->guard_garp,
-        .floods = r->floods,
+        .floods = r->floods, .snoops = r->snoops,
     };
     uint32_t hash = class_hash(&key);
     struct record_class *c;
@@ -207,6 +208,7 @@ overlay_unpack_record(const struct installed *in)
     r->port_security = c->port_security;
     r->guard_garp = c->guard_garp;
     r->floods = c->floods;
+    r->snoops = c->snoops;
     for (size_t i = 0; i < in->n_addresses; i++) {
         p = get_address(p, in, &r->addresses[i]);
     }

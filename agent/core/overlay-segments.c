@@ -30,6 +30,7 @@ overlay_get_live_segment(struct overlay *ov, struct segment_node *segment)
         ovs_list_init(&ls->dirty_list);
         ovs_list_init(&ls->locals);
         hmap_init(&ls->peers);
+        hmap_init(&ls->groups);
         hmap_insert(&ov->live_segments, &ls->node, hash_pointer(segment, 0));
         segment->live = ls;
     }
@@ -56,6 +57,7 @@ destroy_live_segment(struct overlay *ov, struct live_segment *ls)
 {
     ovs_assert(!ls->n_plugged && !ls->n_records && !ls->n_loose);
     overlay_tell_flows(ov, segment_flows, ls->record, NULL);
+    overlay_destroy_groups(ov, ls);
     set_record(ov, ls, NULL);
     ovs_list_remove(&ls->dirty_list);
     hmap_remove(&ov->live_segments, &ls->node);
@@ -101,6 +103,7 @@ overlay_add_peer(struct overlay *ov, struct live_segment *ls,
     peer->n = 1;
     hmap_insert(&ls->peers, &peer->node, hash);
     overlay_mark_segment_dirty(ov, ls);
+    overlay_peer_changed(ov, ls, link->peer);
 }
 
 void
@@ -115,6 +118,7 @@ overlay_remove_peer(struct overlay *ov, struct live_segment *ls,
                 hmap_remove(&ls->peers, &peer->node);
                 free(peer);
                 overlay_mark_segment_dirty(ov, ls);
+                overlay_peer_changed(ov, ls, link->peer);
             }
             return;
         }
@@ -122,8 +126,8 @@ overlay_remove_peer(struct overlay *ov, struct live_segment *ls,
     OVS_NOT_REACHED();
 }
 
-static bool
-has_peer(const struct live_segment *ls, const struct link *link)
+bool
+overlay_has_peer(const struct live_segment *ls, const struct link *link)
 {
     const struct segment_peer *peer;
 
@@ -141,14 +145,14 @@ overlay_check_mtus(struct overlay *ov, const struct link *link)
     struct live_segment *ls;
 
     HMAP_FOR_EACH (ls, node, &ov->live_segments) {
-        if (ls->segment->object.mtu && (!link || has_peer(ls, link))) {
+        if (ls->segment->object.mtu && (!link || overlay_has_peer(ls, link))) {
             overlay_mark_segment_dirty(ov, ls);
         }
     }
 }
 
-static int
-compare_outs(const void *a_, const void *b_)
+int
+overlay_compare_outs(const void *a_, const void *b_)
 {
     const uint32_t *a = a_;
     const uint32_t *b = b_;
@@ -173,6 +177,7 @@ make_segment_record(const struct live_segment *ls)
     r->broadcast = o->broadcast == POLICY_REPLICATE;
     r->unknown_unicast = o->unknown_unicast == POLICY_REPLICATE;
     r->multicast = o->multicast == POLICY_REPLICATE;
+    r->snoop = o->multicast == POLICY_SNOOP;
     if (any) {
         const struct segment_peer *peer;
         const struct local *local;
@@ -181,11 +186,12 @@ make_segment_record(const struct live_segment *ls)
         LIST_FOR_EACH (local, local_list, &ls->locals) {
             r->outs[i++] = local->ofport;
         }
-        qsort(r->outs, n_ports, sizeof r->outs[0], compare_outs);
+        qsort(r->outs, n_ports, sizeof r->outs[0], overlay_compare_outs);
         HMAP_FOR_EACH (peer, node, &ls->peers) {
             r->outs[i++] = peer->link->group;
         }
-        qsort(r->outs + n_ports, n_groups, sizeof r->outs[0], compare_outs);
+        qsort(r->outs + n_ports, n_groups, sizeof r->outs[0],
+              overlay_compare_outs);
         r->n_groups = MIN(n_groups, MAX_COPIES);
     }
     return r;
@@ -198,6 +204,12 @@ segment_is_served(const struct overlay *ov, const struct segment_node *segment)
 
     return inventory_segment_standing(ov->inventory, segment, &by)
            == SEGMENT_SERVED;
+}
+
+static bool
+segment_is_snooped(const struct live_segment *ls)
+{
+    return ls->record && ls->record->snoop;
 }
 
 void
@@ -216,7 +228,14 @@ overlay_run_segments(struct overlay *ov)
         if (!new || !ls->record || !segment_record_equals(ls->record, new)) {
             overlay_tell_flows(ov, segment_flows, ls->record, new);
         }
+        bool was_snooped = segment_is_snooped(ls);
+        uint64_t old_metadata = was_snooped ? ls->record->metadata : 0;
         set_record(ov, ls, new);
+        if (was_snooped || segment_is_snooped(ls)) {
+            overlay_snooped_changed(
+                ov, ls, !was_snooped || !segment_is_snooped(ls)
+                || old_metadata != ls->record->metadata);
+        }
         overlay_report_segment(ov, ls->segment);
         if (!ls->n_plugged && !ls->n_records) {
             destroy_live_segment(ov, ls);

@@ -42,6 +42,8 @@ overlay_create(struct inventory *inventory, const struct overlay_sink *sink)
     hmap_init(&ov->tunnel_ports);
     hmap_init(&ov->metadata);
     ovs_list_init(&ov->dirty_segments);
+    ov->memberships = memberships_create(overlay_members_changed, ov);
+    ovs_list_init(&ov->dirty_groups);
     hmap_init(&ov->links);
     hmap_init(&ov->tunnels);
     ovs_list_init(&ov->dirty_links);
@@ -240,6 +242,7 @@ overlay_run(struct overlay *ov, long long int now, size_t max_work)
     overlay_run_expiry(ov);
     overlay_run_links(ov);
     overlay_run_segments(ov);
+    overlay_run_multicast(ov);
     tell_served(ov);
     run_reports(ov);
     ov->settled = !inventory_has_touched(ov->inventory) && !ov->n_waiting;
@@ -334,6 +337,7 @@ overlay_for_each_flow(const struct overlay *ov, flow_cb *cb, void *aux)
         if (ls->record) {
             segment_record_flows(ls->record, cb, aux);
         }
+        overlay_group_flows(ls, cb, aux);
     }
     const struct tunnel *t;
     HMAP_FOR_EACH (t, node, &ov->tunnels) {
@@ -434,6 +438,7 @@ overlay_destroy(struct overlay *ov)
     }
     overlay_run_segments(ov);
     overlay_destroy_links(ov);
+    memberships_destroy(ov->memberships);
     hmap_destroy(&ov->locals);
     hmap_destroy(&ov->record_classes);
     hmap_destroy(&ov->live_segments);

@@ -32,6 +32,7 @@
 #include "core/tunnel-spec.h"
 
 struct attachments;
+struct memberships;
 struct conflicts;
 
 struct overlay_settings {
@@ -62,6 +63,14 @@ struct overlay_sink {
     /* The flows of the endpoint plugged into interface 'port' were handed to
      * flow() just now; or there are none any more. */
     void (*port_served)(void *aux, const char *port, bool served);
+
+    /* Snooped multicast; either may be NULL.  A segment is to be snooped on,
+     * and has other local endpoints or peers than before; or it is not any
+     * more.  The first local endpoint listens to a group, or none does any
+     * more. */
+    void (*snooped)(void *aux, struct segment_node *, bool snooped);
+    void (*listeners)(void *aux, const struct segment_node *,
+                      const struct in6_addr *group, bool any);
 };
 
 struct overlay;
@@ -129,6 +138,21 @@ void overlay_for_each_group(const struct overlay *, overlay_group_cb *,
  * does not hold up what concerns all peers. */
 bool overlay_is_complete(const struct overlay *, enum object_kind,
                          const char *id);
+
+/* Who listens to which multicast group, for whoever learns it.  A member
+ * counts as long as it is of use: see overlay-multicast.c. */
+struct memberships *overlay_memberships(struct overlay *);
+
+/* The groups of a segment that a local endpoint listens to. */
+typedef void overlay_listened_cb(const struct in6_addr *group, void *aux);
+void overlay_for_each_listened(const struct segment_node *,
+                               overlay_listened_cb *, void *aux);
+
+/* The endpoints of a segment that are served here, and their ports. */
+typedef void overlay_local_cb(const struct endpoint_node *, uint32_t ofport,
+                              void *aux);
+void overlay_for_each_local(const struct segment_node *, overlay_local_cb *,
+                            void *aux);
 
 /* For reports. */
 

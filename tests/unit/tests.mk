@@ -6,6 +6,8 @@
 # without.
 
 core_objects := $(patsubst %.c,%.o,$(wildcard agent/core/*.c))
+flow_objects := $(addprefix agent/core/,flow-spec.o flow-multicast.o \
+    flow-builder.o)
 
 unit_symbols := tests/unit/symbols-ovs.o -ljansson
 unit_tunnel-spec := agent/core/tunnel-spec.o agent/core/objects.o
@@ -82,20 +84,20 @@ unit_inventory := tests/unit/inventory-text.o $(addprefix agent/core/, \
     inventory.o inventory-list.o inventory-change.o inventory-event.o \
     inventory-known.o inventory-standing.o objects.o)
 unit_inventory-event := $(unit_inventory)
-unit_flow-spec := $(addprefix agent/core/,flow-spec.o flow-builder.o \
-    flow-diff.o pipeline.o) $(unit_inventory)
+unit_flow-spec := $(flow_objects) $(addprefix agent/core/,flow-diff.o \
+    pipeline.o) $(unit_inventory)
 unit_explain-trace := agent/explain-trace.o agent/local-address.o \
-    agent/core/flow-spec.o agent/core/flow-builder.o
+    $(flow_objects)
 unit_explain-names := agent/explain-names.o $(unit_inventory)
 unit_batch := $(addprefix agent/openflow/,batch.o bundle-queue.o) \
-    $(addprefix agent/core/,flow-spec.o flow-builder.o pipeline.o)
+    $(flow_objects) agent/core/pipeline.o
 unit_bundle-queue := $(addprefix agent/openflow/,batch.o bundle-queue.o)
 unit_repair-history := agent/openflow/repair-history.o
 unit_flow-drift := $(addprefix agent/openflow/,flow-drift.o flow-repair.o \
     installed-flows.o repair-history.o) agent/core/flow-diff.o
 unit_switch-session := $(patsubst %.c,%.o,$(wildcard agent/openflow/*.c)) \
-    $(addprefix agent/core/,flow-diff.o flow-spec.o flow-builder.o \
-    pipeline.o) tests/unit/ovsdb-sandbox.o tests/unit/openflow-relay.o
+    $(flow_objects) agent/core/flow-diff.o agent/core/pipeline.o \
+    tests/unit/ovsdb-sandbox.o tests/unit/openflow-relay.o
 unit_igmp := $(addprefix agent/services/,igmp.o group-message.o) \
     tests/unit/group-text.o
 unit_mld := $(addprefix agent/services/,mld.o group-message.o) \

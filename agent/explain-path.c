@@ -183,6 +183,16 @@ explain_standing(const struct agent *agent, const struct endpoint_node *node,
                          held ? ", whose deletion is held"
                               : ", whose id is lower");
         return false;
+    case ENDPOINT_MAC_IS_ROUTERS:
+        explanation_stop(x, "endpoint", "mac-taken",
+                         "Give one of the two another MAC",
+                         "the MAC "ETH_ADDR_FMT" of endpoint \"%s\" is that "
+                         "of router \"%s\", which joins segment \"%s\"",
+                         ETH_ADDR_ARGS(e->mac), node->id,
+                         inventory_segment_router(agent->inventory,
+                                                  e->segment)->id,
+                         e->segment->id);
+        return false;
     default:
         OVS_NOT_REACHED();
     }

@@ -294,6 +294,9 @@ why_refused(const struct inventory *inv, const struct endpoint *e)
         return xstrdup("its host is not in the inventory");
     case ENDPOINT_MAC_TAKEN:
         return xasprintf("its MAC belongs to endpoint \"%s\"", by->node->id);
+    case ENDPOINT_MAC_IS_ROUTERS:
+        return xasprintf("its MAC is that of router \"%s\"",
+                         inventory_segment_router(inv, e->segment)->id);
     case ENDPOINT_SERVED:
         return NULL;
     default:

@@ -85,6 +85,27 @@ flow_put_set(struct flow_builder *b, enum mf_field_id id, uint64_t value)
 }
 
 void
+flow_put_set_ipv6(struct flow_builder *b, enum mf_field_id id,
+                  const struct in6_addr *ip)
+{
+    union mf_value v = { .ipv6 = *ip };
+
+    ofpact_put_set_field(&b->entry.actions, mf_from_id(id), &v, NULL);
+}
+
+void
+flow_put_dec_ttl(struct flow_builder *b)
+{
+    struct ofpact_cnt_ids *ids = ofpact_put_DEC_TTL(&b->entry.actions);
+    uint16_t id = 0;
+
+    ids->n_controllers = 1;
+    ofpbuf_put(&b->entry.actions, &id, sizeof id);
+    ids = b->entry.actions.header;
+    ofpact_finish_DEC_TTL(&b->entry.actions, &ids);
+}
+
+void
 flow_put_move(struct flow_builder *b, enum mf_field_id src,
               enum mf_field_id dst, unsigned int n_bits)
 {
@@ -132,4 +153,25 @@ flow_match_nd(struct match *m, uint8_t type)
     match_set_nw_proto(m, IPPROTO_ICMPV6);
     match_set_icmp_type(m, type);
     match_set_icmp_code(m, 0);
+}
+
+void
+flow_match_request(struct match *m, const struct in6_addr *ip)
+{
+    if (IN6_IS_ADDR_V4MAPPED(ip)) {
+        flow_match_arp(m, ARP_OP_REQUEST);
+        match_set_nw_dst(m, in6_addr_get_mapped_ipv4(ip));
+    } else {
+        flow_match_nd(m, ND_NEIGHBOR_SOLICIT);
+        match_set_nd_target(m, ip);
+    }
+}
+
+void
+flow_match_valid_request(struct match *m, const struct in6_addr *ip)
+{
+    flow_match_request(m, ip);
+    if (!IN6_IS_ADDR_V4MAPPED(ip)) {
+        match_set_nw_ttl(m, 255);
+    }
 }

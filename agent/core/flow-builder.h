@@ -45,6 +45,9 @@ void flow_emit_goto(struct flow_builder *, enum flow_table_id);
 
 void flow_put_output(struct flow_builder *, uint32_t ofport);
 void flow_put_set(struct flow_builder *, enum mf_field_id, uint64_t value);
+void flow_put_set_ipv6(struct flow_builder *, enum mf_field_id,
+                       const struct in6_addr *);
+void flow_put_dec_ttl(struct flow_builder *);
 void flow_put_move(struct flow_builder *, enum mf_field_id src,
                    enum mf_field_id dst, unsigned int n_bits);
 
@@ -58,5 +61,16 @@ void flow_match_arp(struct match *, int op);
 
 /* A neighbour discovery message, which has code 0 (RFC 4861 4.3, 4.4). */
 void flow_match_nd(struct match *, uint8_t type);
+
+/* An ARP request or neighbour solicitation for 'ip'; of the second only one
+ * that has not been forwarded may be answered (RFC 4861 7.1.1). */
+void flow_match_request(struct match *, const struct in6_addr *ip);
+void flow_match_valid_request(struct match *, const struct in6_addr *ip);
+
+/* flow-route.c: the flows of an endpoint in a segment that a router joins, and
+ * those that are always there for routers. */
+void flow_build_routed_endpoint(struct flow_builder *,
+                                const struct endpoint_record *);
+void flow_build_routing(struct flow_builder *);
 
 #endif /* flow-builder.h */

@@ -216,35 +216,20 @@ port_security_flows(struct flow_builder *b, const struct endpoint_record *r)
 /* Table 20: ARP and ND requests. */
 
 static void
-match_request(struct match *m, const struct in6_addr *ip)
-{
-    if (is_ipv4(ip)) {
-        flow_match_arp(m, ARP_OP_REQUEST);
-        match_set_nw_dst(m, in6_addr_get_mapped_ipv4(ip));
-    } else {
-        flow_match_nd(m, ND_NEIGHBOR_SOLICIT);
-        match_set_nd_target(m, ip);
-    }
-}
-
-static void
 answer_flows(struct flow_builder *b, const struct endpoint_record *r,
              const struct endpoint_address *a)
 {
     struct match *m = flow_begin(b, TABLE_ARP_ND, 100);
 
     match_set_metadata(m, htonll(r->metadata));
-    match_request(m, &a->ip);
-    if (!is_ipv4(&a->ip)) {
-        match_set_nw_ttl(m, 255);       /* RFC 4861 7.1.1. */
-    }
+    flow_match_valid_request(m, &a->ip);
     flow_put_set(b, FIELD_MAC, eth_addr_to_uint64(a->mac));
     flow_emit_goto(b, is_ipv4(&a->ip) ? TABLE_ARP_REPLY : TABLE_ND_REPLY);
 
     if (r->guard_garp && is_ipv4(&a->ip)) {
         m = flow_begin(b, TABLE_ARP_ND, 150);
         match_set_metadata(m, htonll(r->metadata));
-        match_request(m, &a->ip);
+        flow_match_request(m, &a->ip);
         match_set_nw_src(m, in6_addr_get_mapped_ipv4(&a->ip));
         flow_emit_drop(b, DROP_GRATUITOUS_ARP);
     }
@@ -258,7 +243,7 @@ own_probe_flow(struct flow_builder *b, const struct endpoint_record *r,
     struct match *m = flow_begin(b, TABLE_ARP_ND, 200);
 
     flow_match_in_port(m, r->out);
-    match_request(m, &a->ip);
+    flow_match_request(m, &a->ip);
     flow_emit_drop(b, DROP_OWN_PROBE);
 }
 
@@ -329,6 +314,9 @@ endpoint_record_flows(const struct endpoint_record *r, flow_cb *cb, void *aux)
             snoop_port_flows(&b, r->out);
         }
     }
+    if (r->routed) {
+        flow_build_routed_endpoint(&b, r);
+    }
     flow_builder_uninit(&b);
 }
 
@@ -365,6 +353,7 @@ endpoint_record_equals(const struct endpoint_record *a,
         || a->port_security != b->port_security
         || a->guard_garp != b->guard_garp || a->floods != b->floods
         || a->snoops != b->snoops
+        || a->routed != b->routed
         || a->n_addresses != b->n_addresses || a->n_macs != b->n_macs
         || memcmp(a->macs, b->macs, a->n_macs * sizeof *a->macs)) {
         return false;

@@ -134,6 +134,7 @@ struct endpoint_record {
     bool guard_garp;            /* Some local VM may send anything. */
     bool floods;                /* The segment replicates unknown unicast. */
     bool snoops;                /* Local: it is heard what the VM joins. */
+    bool routed;                /* A router joins the segment. */
     uint16_t n_addresses;
     uint16_t n_macs;            /* Further MACs that lead to it. */
     struct eth_addr *macs;
@@ -165,6 +166,43 @@ struct segment_record *segment_record_alloc(size_t n_ports, size_t n_groups);
 bool segment_record_equals(const struct segment_record *,
                            const struct segment_record *);
 void segment_record_flows(const struct segment_record *, flow_cb *, void *aux);
+
+/* A router that joins live segments. */
+
+/* One of its addresses in one of the segments: a gateway, a link-local one. */
+struct router_address {
+    struct in6_addr ip;
+    uint64_t metadata;
+    bool first;                 /* No other before it is the same. */
+};
+
+/* A prefix behind it: that of a subnet, or of a route. */
+struct router_prefix {
+    struct ip_prefix cidr;      /* Each once. */
+    uint64_t metadata;          /* The segment where it leads. */
+    struct eth_addr via;        /* The next hop there; zero: the
+                                 * destination itself. */
+};
+
+struct router_record {
+    uint64_t key;               /* Unlike any other router's; not 0. */
+    struct eth_addr mac;
+    uint64_t *segments;         /* Their 'metadata'. */
+    size_t n_segments;
+    struct router_address *addresses;
+    size_t n_addresses;
+    struct router_prefix *prefixes;
+    size_t n_prefixes;
+};
+
+/* All zeros but the numbers. */
+struct router_record *router_record_alloc(size_t n_segments,
+                                          size_t n_addresses,
+                                          size_t n_prefixes);
+void router_record_destroy(struct router_record *);
+bool router_record_equals(const struct router_record *,
+                          const struct router_record *);
+void router_record_flows(const struct router_record *, flow_cb *, void *aux);
 
 /* A tunnel port. */
 struct tunnel_record {

@@ -19,32 +19,36 @@
  * and those that share an address with any of these, because whoever does not
  * get its MAC does not get its addresses either. */
 
-static void
-touch_claim_sharers(struct inventory *inv, const struct endpoint *e)
+void
+inventory_touch_address(struct inventory *inv,
+                        const struct segment_node *segment,
+                        const struct in6_addr *ip)
 {
-    for (size_t i = 0; i < e->n_claims; i++) {
-        const struct claim *c = &e->claims[i], *other;
+    const struct claim *c;
 
-        if (c->plen != 128) {
-            continue;
-        }
-        HMAP_FOR_EACH_WITH_HASH (other, node,
-                                 inventory_claim_hash(e->segment, &c->ip),
-                                 &inv->claims) {
-            const struct endpoint *rival = claim_endpoint(other);
+    HMAP_FOR_EACH_WITH_HASH (c, node, inventory_claim_hash(segment, ip),
+                             &inv->claims) {
+        const struct endpoint *e = claim_endpoint(c);
 
-            if (rival->segment == e->segment
-                && ipv6_addr_equals(&other->ip, &c->ip)) {
-                inventory_touch_endpoint(inv, rival->node);
-            }
+        if (e->segment == segment && ipv6_addr_equals(&c->ip, ip)) {
+            inventory_touch_endpoint(inv, e->node);
         }
     }
 }
 
-/* Touches all that have 'mac' as their own or in 'allowed_pairs'. */
 static void
-touch_mac_sharers(struct inventory *inv, const struct segment_node *segment,
-                  const struct eth_addr mac)
+touch_claim_sharers(struct inventory *inv, const struct endpoint *e)
+{
+    for (size_t i = 0; i < e->n_claims; i++) {
+        if (e->claims[i].plen == 128) {
+            inventory_touch_address(inv, e->segment, &e->claims[i].ip);
+        }
+    }
+}
+
+void
+inventory_touch_mac(struct inventory *inv, const struct segment_node *segment,
+                    const struct eth_addr mac)
 {
     const struct endpoint *other;
     const struct pair_mac *pm;
@@ -70,7 +74,7 @@ touch_sharers(struct inventory *inv, const struct endpoint *e)
 {
     touch_claim_sharers(inv, e);
     for (size_t i = 0; i < e->n_pair_macs; i++) {
-        touch_mac_sharers(inv, e->segment, endpoint_pair_macs(e)[i].mac);
+        inventory_touch_mac(inv, e->segment, endpoint_pair_macs(e)[i].mac);
     }
 }
 
@@ -80,7 +84,7 @@ touch_endpoint_and_sharers(struct inventory *inv, const struct endpoint *e)
     const struct endpoint *rival;
 
     inventory_touch_endpoint(inv, e->node);
-    touch_mac_sharers(inv, e->segment, e->mac);
+    inventory_touch_mac(inv, e->segment, e->mac);
     touch_sharers(inv, e);
     HMAP_FOR_EACH_WITH_HASH (rival, mac_node, inventory_mac_hash(e->mac),
                              &e->segment->endpoints) {
@@ -491,8 +495,9 @@ inventory_host_equals(const struct host_node *node,
 
 /* Segments. */
 
-static void
-touch_segment_and_endpoints(struct inventory *inv, struct segment_node *node)
+void
+inventory_touch_segment_and_endpoints(struct inventory *inv,
+                                      struct segment_node *node)
 {
     struct endpoint *e;
 
@@ -510,7 +515,7 @@ touch_vni_sharers(struct inventory *inv, struct segment_node *node)
     HMAP_FOR_EACH_WITH_HASH (other, vni_node, hash_int(node->object.vni, 0),
                              &inv->vnis) {
         if (other->object.vni == node->object.vni) {
-            touch_segment_and_endpoints(inv, other);
+            inventory_touch_segment_and_endpoints(inv, other);
         }
     }
 }
@@ -547,7 +552,7 @@ inventory_change_segment(struct inventory *inv, struct segment_node *node,
         inv->n_known[OBJECT_SEGMENT]++;
         touch_vni_sharers(inv, node);
     }
-    touch_segment_and_endpoints(inv, node);
+    inventory_touch_segment_and_endpoints(inv, node);
 }
 
 static bool
@@ -580,80 +585,6 @@ inventory_segment_equals(const struct segment_node *node,
     }
     for (size_t i = 0; i < o->n_subnets; i++) {
         if (!subnet_equals(&k->subnets[i], &o->subnets[i])) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Routers: kept, not served yet. */
-
-static void
-free_router(struct router_object *o)
-{
-    for (size_t i = 0; i < o->n_segments; i++) {
-        free(o->segments[i]);
-    }
-    free(o->segments);
-    free(o->routes);
-}
-
-struct router_node *
-inventory_router_create(struct inventory *inv, const char *id)
-{
-    size_t len = strlen(id);
-    struct router_node *node = xzalloc(sizeof *node + len + 1);
-
-    memcpy(node->id, id, len + 1);
-    hmap_insert(&inv->routers, &node->id_node, hash_string(id, 0));
-    inv->n_known[OBJECT_ROUTER]++;
-    return node;
-}
-
-void
-inventory_router_delete(struct inventory *inv, struct router_node *node)
-{
-    hmap_remove(&inv->routers, &node->id_node);
-    free_router(&node->object);
-    free(node);
-    inv->n_known[OBJECT_ROUTER]--;
-    inv->seqno++;
-    inv->routers_seqno++;
-}
-
-void
-inventory_change_router(struct inventory *inv, struct router_node *node,
-                        struct object *object)
-{
-    inv->seqno++;
-    inv->routers_seqno++;
-    free_router(&node->object);
-    node->object = object->router;
-    node->revision = object->revision;
-    memset(&object->router, 0, sizeof object->router);
-}
-
-bool
-inventory_router_equals(const struct router_node *node,
-                        const struct router_object *o)
-{
-    const struct router_object *k = &node->object;
-
-    if (!eth_addr_equals(k->mac, o->mac) || k->n_segments != o->n_segments
-        || k->n_routes != o->n_routes) {
-        return false;
-    }
-    for (size_t i = 0; i < o->n_segments; i++) {
-        if (strcmp(k->segments[i], o->segments[i])) {
-            return false;
-        }
-    }
-    for (size_t i = 0; i < o->n_routes; i++) {
-        const struct route *a = &k->routes[i], *b = &o->routes[i];
-
-        if (!ipv6_addr_equals(&a->cidr.addr, &b->cidr.addr)
-            || a->cidr.plen != b->cidr.plen
-            || !ipv6_addr_equals(&a->via, &b->via)) {
             return false;
         }
     }

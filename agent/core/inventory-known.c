@@ -88,7 +88,7 @@ inventory_find_known(const struct inventory *inv, enum object_kind kind,
         break;
     case OBJECT_ROUTER:
         router = inventory_find_router(inv, id);
-        if (router) {
+        if (router && router->known) {
             known_router(k, router);
             return true;
         }
@@ -131,6 +131,8 @@ known_from_node(enum object_kind kind, struct hmap_node *node,
     struct host_node *host = CONTAINER_OF(node, struct host_node, id_node);
     struct segment_node *segment = CONTAINER_OF(node, struct segment_node,
                                                 id_node);
+    struct router_node *router = CONTAINER_OF(node, struct router_node,
+                                              id_node);
     struct endpoint_node *endpoint = CONTAINER_OF(node, struct endpoint_node,
                                                   id_node);
 
@@ -142,8 +144,8 @@ known_from_node(enum object_kind kind, struct hmap_node *node,
         known_segment(k, segment);
         return segment->known;
     case OBJECT_ROUTER:
-        known_router(k, CONTAINER_OF(node, struct router_node, id_node));
-        return true;
+        known_router(k, router);
+        return router->known;
     case OBJECT_ENDPOINT:
         if (endpoint->endpoint) {
             known_endpoint(k, endpoint);
@@ -264,16 +266,14 @@ put_segment(struct inventory *inv, struct object *object, uint32_t list)
 static void
 put_router(struct inventory *inv, struct object *object, uint32_t list)
 {
-    struct router_node *node = inventory_find_router(inv, object->id);
-    bool was_known = node != NULL;
+    struct router_node *node = inventory_ref_router(inv, object->id);
+    bool was_known = node->known;
     struct known k;
 
-    if (!node) {
-        node = inventory_router_create(inv, object->id);
-    }
     inventory_change_router(inv, node, object);
     known_router(&k, node);
     count_put(inv, &k, was_known, node->list, list);
+    inventory_unref_router(inv, node);
 }
 
 void
@@ -329,7 +329,7 @@ inventory_delete_known(struct inventory *inv, const struct known *k)
         inventory_change_segment(inv, k->node, NULL);
         break;
     case OBJECT_ROUTER:
-        inventory_router_delete(inv, k->node);
+        inventory_change_router(inv, k->node, NULL);
         break;
     case OBJECT_ENDPOINT:
         inventory_change_endpoint(inv, k->node, NULL);

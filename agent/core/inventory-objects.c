@@ -163,6 +163,8 @@ object_of(const struct inventory_walk *walk, const struct hmap_node *node)
                                                 id_node);
     const struct segment_node *segment = CONTAINER_OF(
         node, struct segment_node, id_node);
+    const struct router_node *router = CONTAINER_OF(node, struct router_node,
+                                                    id_node);
     const struct endpoint_node *endpoint = CONTAINER_OF(
         node, struct endpoint_node, id_node);
     struct object o = { .kind = walk->kind };
@@ -183,7 +185,10 @@ object_of(const struct inventory_walk *walk, const struct hmap_node *node)
         break;
 
     case OBJECT_ROUTER:
-        copy_router(CONTAINER_OF(node, struct router_node, id_node), &o);
+        if (!router->known) {
+            return NULL;
+        }
+        copy_router(router, &o);
         break;
 
     case OBJECT_ENDPOINT:

@@ -4,7 +4,7 @@
 #define VTEPD_INVENTORY_PRIVATE_H 1
 
 /* What inventory.c (lookups, queues), inventory-standing.c, inventory-change.c
- * (one object), inventory-known.c (one of any kind), inventory-list.c (whole
+ * and inventory-routers.c (one object), inventory-known.c (one of any kind), inventory-list.c (whole
  * lists) and inventory-event.c share.  Nobody else includes this.
  *
  * Lists have even numbers, in the order of their beginnings.  Every object
@@ -38,16 +38,17 @@ struct inventory {
     size_t n_known[N_OBJECT_KINDS];
     size_t max_objects;         /* Of all kinds; events add no more. */
     uint64_t seqno;             /* See inventory_seqno(). */
-    uint64_t routers_seqno;
     struct host_node *self;     /* Held, or NULL. */
 
     struct hmap addresses;      /* Known hosts' struct host_addresses. */
     struct hmap vnis;           /* Known segments, by VNI. */
     struct hmap claims;         /* struct claims, by segment and address. */
     struct hmap pair_macs;      /* struct pair_macs, by segment and MAC. */
+    struct hmap vias;           /* struct router_vias, by router and IP. */
 
     struct touched touched_hosts;
     struct touched touched_segments;
+    struct touched touched_routers;
     struct touched touched_endpoints;
     struct touched round;       /* Of touched endpoints, being taken. */
 
@@ -84,10 +85,10 @@ uint32_t inventory_pair_mac_hash(const struct segment_node *,
 uint32_t inventory_claim_hash(const struct segment_node *,
                               const struct in6_addr *);
 uint32_t inventory_address_hash(const struct in6_addr *);
-struct router_node *inventory_find_router(const struct inventory *,
-                                          const char *id);
+uint32_t inventory_via_hash(const struct router_node *,
+                            const struct in6_addr *);
 
-/* inventory-change.c */
+/* inventory-change.c, inventory-routers.c */
 
 /* Makes 'object' what is known of 'node'; NULL: nothing is known any more.
  * Those of segments and routers take over what 'object' holds, that of
@@ -106,9 +107,6 @@ struct endpoint *inventory_make_endpoint(struct inventory *,
                                          const struct object *);
 void inventory_free_endpoint(struct inventory *, struct endpoint *);
 
-struct router_node *inventory_router_create(struct inventory *,
-                                            const char *id);
-void inventory_router_delete(struct inventory *, struct router_node *);
 struct endpoint_node *inventory_ref_endpoint_node(struct inventory *,
                                                   const char *id);
 
@@ -123,6 +121,15 @@ bool inventory_endpoint_equals(const struct endpoint *,
                                const struct endpoint_object *);
 bool inventory_endpoints_are_equal(const struct endpoint *,
                                    const struct endpoint *);
+
+/* Touches the endpoints whose MAC that is, in any way; those that lay claim to
+ * the address; the segment with all endpoints in it. */
+void inventory_touch_mac(struct inventory *, const struct segment_node *,
+                         const struct eth_addr);
+void inventory_touch_address(struct inventory *, const struct segment_node *,
+                             const struct in6_addr *);
+void inventory_touch_segment_and_endpoints(struct inventory *,
+                                           struct segment_node *);
 
 /* inventory-known.c */
 

@@ -41,6 +41,12 @@ inventory_claim_hash(const struct segment_node *segment,
 }
 
 uint32_t
+inventory_via_hash(const struct router_node *router, const struct in6_addr *ip)
+{
+    return hash_2words(hash_pointer(router, 0), hash_bytes(ip, sizeof *ip, 0));
+}
+
+uint32_t
 inventory_address_hash(const struct in6_addr *ip)
 {
     return hash_bytes(ip, sizeof *ip, 0);
@@ -133,6 +139,69 @@ inventory_segment_standing(const struct inventory *inv,
     return *by ? SEGMENT_VNI_TAKEN : SEGMENT_SERVED;
 }
 
+struct router_node *
+inventory_segment_router(const struct inventory *inv,
+                         const struct segment_node *segment)
+{
+    const struct router_join *join;
+    const struct segment_node *by;
+    struct router_node *first = NULL;
+
+    LIST_FOR_EACH (join, node, &segment->routers) {
+        if (!first || strcmp(join->router->id, first->id) < 0) {
+            first = join->router;
+        }
+    }
+    return first && (inventory_segment_standing(inv, segment, &by)
+                     == SEGMENT_SERVED) ? first : NULL;
+}
+
+bool
+inventory_has_router_link_local(const struct segment_node *segment)
+{
+    for (size_t i = 0; i < segment->object.n_subnets; i++) {
+        const struct subnet *subnet = &segment->object.subnets[i];
+
+        if (subnet->has_gateway && !IN6_IS_ADDR_V4MAPPED(&subnet->gateway)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool
+inventory_address_is_routers(const struct inventory *inv,
+                             const struct segment_node *segment,
+                             const struct in6_addr *ip)
+{
+    const struct router_node *router = inventory_segment_router(inv, segment);
+    struct in6_addr lla;
+
+    if (!router) {
+        return false;
+    }
+    for (size_t i = 0; i < segment->object.n_subnets; i++) {
+        const struct subnet *subnet = &segment->object.subnets[i];
+
+        if (subnet->has_gateway && ipv6_addr_equals(&subnet->gateway, ip)) {
+            return true;
+        }
+    }
+    in6_generate_lla(router->object.mac, &lla);
+    return ipv6_addr_equals(&lla, ip)
+           && inventory_has_router_link_local(segment);
+}
+
+/* Rule 7. */
+static bool
+mac_is_routers(const struct inventory *inv, const struct segment_node *segment,
+               const struct eth_addr mac)
+{
+    const struct router_node *router = inventory_segment_router(inv, segment);
+
+    return router && eth_addr_equals(router->object.mac, mac);
+}
+
 /* All of an endpoint's standing but rule 3. */
 static enum endpoint_standing
 endpoint_references(const struct inventory *inv, const struct endpoint *e)
@@ -141,8 +210,9 @@ endpoint_references(const struct inventory *inv, const struct endpoint *e)
 
     switch (inventory_segment_standing(inv, e->segment, &by)) {
     case SEGMENT_SERVED:
-        return e->host->known || e->host->self ? ENDPOINT_SERVED
-                                               : ENDPOINT_UNKNOWN_HOST;
+        return (!e->host->known && !e->host->self ? ENDPOINT_UNKNOWN_HOST
+                : mac_is_routers(inv, e->segment, e->mac)
+                ? ENDPOINT_MAC_IS_ROUTERS : ENDPOINT_SERVED);
     case SEGMENT_VNI_TAKEN:
         return ENDPOINT_SEGMENT_REFUSED;
     case SEGMENT_UNKNOWN:
@@ -207,6 +277,9 @@ inventory_claim_standing(const struct inventory *inv, const struct claim *c,
     if (c->plen != 128) {
         return CLAIM_PREFIX;
     }
+    if (inventory_address_is_routers(inv, e->segment, &c->ip)) {
+        return CLAIM_IS_ROUTERS;
+    }
     HMAP_FOR_EACH_WITH_HASH (other, node,
                              inventory_claim_hash(e->segment, &c->ip),
                              &inv->claims) {
@@ -234,6 +307,26 @@ inventory_claim_standing(const struct inventory *inv, const struct claim *c,
     return CLAIM_HELD;
 }
 
+const struct claim *
+inventory_find_holder(const struct inventory *inv,
+                      const struct segment_node *segment,
+                      const struct in6_addr *ip)
+{
+    const struct claim *c;
+    const struct endpoint *by;
+
+    HMAP_FOR_EACH_WITH_HASH (c, node, inventory_claim_hash(segment, ip),
+                             &inv->claims) {
+        if (claim_endpoint(c)->segment == segment
+            && ipv6_addr_equals(&c->ip, ip)
+            && endpoint_is_served(inv, claim_endpoint(c))
+            && inventory_claim_standing(inv, c, &by) == CLAIM_HELD) {
+            return c;
+        }
+    }
+    return NULL;
+}
+
 bool
 inventory_pair_mac_is_held(const struct inventory *inv,
                            const struct pair_mac *pm)
@@ -242,6 +335,9 @@ inventory_pair_mac_is_held(const struct inventory *inv,
     const struct endpoint *e;
     const struct pair_mac *other;
 
+    if (mac_is_routers(inv, segment, pm->mac)) {
+        return false;
+    }
     HMAP_FOR_EACH_WITH_HASH (e, mac_node, inventory_mac_hash(pm->mac),
                              &segment->endpoints) {
         if (eth_addr_equals(e->mac, pm->mac) && endpoint_is_served(inv, e)) {

@@ -27,6 +27,7 @@ inventory_create(void)
     hmap_init(&inv->vnis);
     hmap_init(&inv->claims);
     hmap_init(&inv->pair_macs);
+    hmap_init(&inv->vias);
     for (size_t i = 0; i < N_OBJECT_KINDS; i++) {
         hmap_init(&inv->staged[i]);
     }
@@ -60,6 +61,10 @@ inventory_destroy(struct inventory *inv)
     while ((segment = inventory_next_touched_segment(inv))) {
         inventory_unref_segment(inv, segment);
     }
+    struct router_node *router;
+    while ((router = inventory_next_touched_router(inv))) {
+        inventory_unref_router(inv, router);
+    }
     inventory_begin_touched_endpoints(inv);
     struct endpoint_node *endpoint;
     while ((endpoint = inventory_next_touched_endpoint(inv))) {
@@ -70,10 +75,12 @@ inventory_destroy(struct inventory *inv)
     }
     ovs_assert(hmap_is_empty(&inv->hosts));
     ovs_assert(hmap_is_empty(&inv->segments));
+    ovs_assert(hmap_is_empty(&inv->routers));
     ovs_assert(hmap_is_empty(&inv->endpoints));
 
     free(inv->touched_hosts.items);
     free(inv->touched_segments.items);
+    free(inv->touched_routers.items);
     free(inv->touched_endpoints.items);
     free(inv->round.items);
     hmap_destroy(&inv->hosts);
@@ -84,6 +91,7 @@ inventory_destroy(struct inventory *inv)
     hmap_destroy(&inv->vnis);
     hmap_destroy(&inv->claims);
     hmap_destroy(&inv->pair_macs);
+    hmap_destroy(&inv->vias);
     hmap_destroy(&inv->tombstones);
     free(inv);
 }
@@ -175,7 +183,7 @@ inventory_find_endpoint(const struct inventory *inv, const char *id)
 
 DEFINE_SORTED(hosts, struct host_node, hosts, node->known)
 DEFINE_SORTED(segments, struct segment_node, segments, node->known)
-DEFINE_SORTED(routers, struct router_node, routers, true)
+DEFINE_SORTED(routers, struct router_node, routers, node->known)
 DEFINE_SORTED(endpoints, struct endpoint_node, endpoints, node->endpoint)
 
 const struct hmap *
@@ -208,13 +216,7 @@ inventory_seqno(const struct inventory *inv)
     return inv->seqno;
 }
 
-uint64_t
-inventory_routers_seqno(const struct inventory *inv)
-{
-    return inv->routers_seqno;
-}
-
-/* Nodes of hosts and segments. */
+/* Nodes of hosts, segments and routers. */
 
 struct host_node *
 inventory_ref_host(struct inventory *inv, const char *id)
@@ -254,6 +256,7 @@ inventory_ref_segment(struct inventory *inv, const char *id)
         node = xzalloc(sizeof *node + len + 1);
         memcpy(node->id, id, len + 1);
         hmap_init(&node->endpoints);
+        ovs_list_init(&node->routers);
         hmap_insert(&inv->segments, &node->id_node, hash_string(id, 0));
     }
     node->n_refs++;
@@ -268,6 +271,33 @@ inventory_unref_segment(struct inventory *inv, struct segment_node *node)
         ovs_assert(!node->live);
         hmap_remove(&inv->segments, &node->id_node);
         hmap_destroy(&node->endpoints);
+        free(node);
+    }
+}
+
+struct router_node *
+inventory_ref_router(struct inventory *inv, const char *id)
+{
+    struct router_node *node = inventory_find_router(inv, id);
+
+    if (!node) {
+        size_t len = strlen(id);
+
+        node = xzalloc(sizeof *node + len + 1);
+        memcpy(node->id, id, len + 1);
+        hmap_insert(&inv->routers, &node->id_node, hash_string(id, 0));
+    }
+    node->n_refs++;
+    return node;
+}
+
+void
+inventory_unref_router(struct inventory *inv, struct router_node *node)
+{
+    ovs_assert(node->n_refs);
+    if (!--node->n_refs && !node->known) {
+        ovs_assert(!node->live);
+        hmap_remove(&inv->routers, &node->id_node);
         free(node);
     }
 }
@@ -326,11 +356,56 @@ inventory_touch_segment(struct inventory *inv, struct segment_node *node)
         node->n_refs++;
         queue_push(&inv->touched_segments, node);
     }
+
+    const struct router_join *join;
+    LIST_FOR_EACH (join, node, &node->routers) {
+        inventory_touch_router(inv, join->router);
+    }
+}
+
+void
+inventory_touch_router(struct inventory *inv, struct router_node *node)
+{
+    if (!node->touched) {
+        node->touched = true;
+        node->n_refs++;
+        queue_push(&inv->touched_routers, node);
+    }
+}
+
+/* Where a route leads to may have another owner now. */
+static void
+touch_routes_via(struct inventory *inv, const struct router_node *router,
+                 const struct in6_addr *ip)
+{
+    struct router_via *via;
+
+    HMAP_FOR_EACH_WITH_HASH (via, node, inventory_via_hash(router, ip),
+                             &inv->vias) {
+        if (via->router == router && ipv6_addr_equals(&via->ip, ip)) {
+            inventory_touch_router(inv, via->router);
+        }
+    }
+}
+
+static void
+touch_routes_to(struct inventory *inv, const struct endpoint *e)
+{
+    const struct router_join *join;
+
+    LIST_FOR_EACH (join, node, &e->segment->routers) {
+        for (size_t i = 0; i < e->n_claims && join->router->n_vias; i++) {
+            touch_routes_via(inv, join->router, &e->claims[i].ip);
+        }
+    }
 }
 
 void
 inventory_touch_endpoint(struct inventory *inv, struct endpoint_node *node)
 {
+    if (node->endpoint) {
+        touch_routes_to(inv, node->endpoint);
+    }
     if (!node->touched) {
         node->touched = true;
         queue_push(&inv->touched_endpoints, node);
@@ -352,6 +427,17 @@ struct segment_node *
 inventory_next_touched_segment(struct inventory *inv)
 {
     struct segment_node *node = queue_pop(&inv->touched_segments);
+
+    if (node) {
+        node->touched = false;
+    }
+    return node;
+}
+
+struct router_node *
+inventory_next_touched_router(struct inventory *inv)
+{
+    struct router_node *node = queue_pop(&inv->touched_routers);
 
     if (node) {
         node->touched = false;
@@ -384,7 +470,8 @@ bool
 inventory_has_touched(const struct inventory *inv)
 {
     return inv->touched_hosts.n || inv->touched_segments.n
-           || inv->touched_endpoints.n || inv->round.n;
+           || inv->touched_routers.n || inv->touched_endpoints.n
+           || inv->round.n;
 }
 
 void
@@ -397,6 +484,10 @@ inventory_touch_all(struct inventory *inv)
     struct segment_node *segment;
     HMAP_FOR_EACH (segment, id_node, &inv->segments) {
         inventory_touch_segment(inv, segment);
+    }
+    struct router_node *router;
+    HMAP_FOR_EACH (router, id_node, &inv->routers) {
+        inventory_touch_router(inv, router);
     }
     struct endpoint_node *endpoint;
     HMAP_FOR_EACH (endpoint, id_node, &inv->endpoints) {

@@ -24,7 +24,11 @@
  *      before one in 'allowed_pairs'.
  *   5. An address or MAC that several endpoints hold in 'allowed_pairs' alone
  *      is shared and belongs to none of them.
- * Only objects that are served at all take part in rules 3 to 5.
+ *   6. Of two routers that name one segment, the lower id joins it.
+ *   7. A router's MAC and addresses are its own in the segments that it joins:
+ *      an endpoint with that MAC is not served, and the addresses are no
+ *      endpoint's.
+ * Only objects that are served at all take part in rules 3 to 7.
  *
  * No I/O, no clock, no log. */
 
@@ -37,6 +41,7 @@
 #include "openvswitch/list.h"
 
 struct endpoint_record;
+struct live_router;
 struct live_segment;
 
 /* One address of a host's tunnels. */
@@ -66,6 +71,7 @@ struct segment_node {
     struct hmap_node id_node;   /* In inventory's 'segments'. */
     struct hmap_node vni_node;  /* In inventory's 'vnis' while known. */
     struct hmap endpoints;      /* Contains struct endpoints, by MAC. */
+    struct ovs_list routers;    /* Contains struct router_joins. */
     size_t n_refs;
     bool known;
     bool touched;
@@ -77,12 +83,33 @@ struct segment_node {
     char id[];
 };
 
+/* A router names a segment. */
+struct router_join {
+    struct ovs_list node;       /* In segment->routers. */
+    struct router_node *router;
+    struct segment_node *segment;   /* Held. */
+};
+
+/* An address to which a route of a router leads. */
+struct router_via {
+    struct hmap_node node;      /* In inventory's 'vias'. */
+    struct router_node *router;
+    struct in6_addr ip;
+};
+
 struct router_node {
     struct hmap_node id_node;   /* In inventory's 'routers'. */
+    size_t n_refs;
+    bool known;
+    bool touched;
     bool held;
     uint32_t list;
     uint64_t revision;
-    struct router_object object;
+    struct router_object object;    /* While known. */
+    struct router_join *joins;  /* object.n_segments of them. */
+    struct router_via *vias;    /* Each address once. */
+    size_t n_vias;
+    struct live_router *live;   /* overlay.h's, NULL while not live. */
     char id[];
 };
 
@@ -185,6 +212,8 @@ struct host_node *inventory_find_host(const struct inventory *,
                                       const char *id);
 struct segment_node *inventory_find_segment(const struct inventory *,
                                             const char *id);
+struct router_node *inventory_find_router(const struct inventory *,
+                                          const char *id);
 struct endpoint_node *inventory_find_endpoint(const struct inventory *,
                                               const char *id);
 
@@ -210,12 +239,14 @@ size_t inventory_count(const struct inventory *, enum object_kind);
 void inventory_set_self(struct inventory *, const char *id);
 
 /* Finds or makes the node of host 'id', and holds it until it is given back.
- * The same for segments. */
+ * The same for segments and routers. */
 struct host_node *inventory_ref_host(struct inventory *, const char *id);
 void inventory_unref_host(struct inventory *, struct host_node *);
 struct segment_node *inventory_ref_segment(struct inventory *,
                                            const char *id);
 void inventory_unref_segment(struct inventory *, struct segment_node *);
+struct router_node *inventory_ref_router(struct inventory *, const char *id);
+void inventory_unref_router(struct inventory *, struct router_node *);
 
 /* Standing. */
 
@@ -240,6 +271,7 @@ enum endpoint_standing {
     ENDPOINT_SEGMENT_REFUSED,
     ENDPOINT_UNKNOWN_HOST,
     ENDPOINT_MAC_TAKEN,         /* Rule 3. */
+    ENDPOINT_MAC_IS_ROUTERS,    /* Rule 7. */
 };
 enum endpoint_standing inventory_endpoint_standing(
     const struct inventory *, const struct endpoint *,
@@ -248,6 +280,7 @@ enum endpoint_standing inventory_endpoint_standing(
 enum claim_standing {
     CLAIM_HELD,                 /* The address is the endpoint's. */
     CLAIM_TAKEN,                /* It is another's: '*by'. */
+    CLAIM_IS_ROUTERS,           /* Rule 7. */
     CLAIM_SHARED,               /* Rule 5. */
     CLAIM_PREFIX,               /* Not a single address. */
 };
@@ -258,6 +291,24 @@ enum claim_standing inventory_claim_standing(const struct inventory *,
 /* Is a MAC from 'allowed_pairs' the endpoint's to receive on? */
 bool inventory_pair_mac_is_held(const struct inventory *,
                                 const struct pair_mac *);
+
+/* The claim of the endpoint whose address that is in the segment, or NULL. */
+const struct claim *inventory_find_holder(const struct inventory *,
+                                          const struct segment_node *,
+                                          const struct in6_addr *);
+
+/* The router that joins the segment (rule 6), or NULL: none does, or the
+ * segment is not served. */
+struct router_node *inventory_segment_router(const struct inventory *,
+                                             const struct segment_node *);
+
+/* Is that one of the addresses that the segment's router has in it: a gateway
+ * of a subnet or, where one of them is IPv6, the link-local address that
+ * follows from its MAC (RFC 4291 app. A)? */
+bool inventory_address_is_routers(const struct inventory *,
+                                  const struct segment_node *,
+                                  const struct in6_addr *);
+bool inventory_has_router_link_local(const struct segment_node *);
 
 /* Whole lists.
  *
@@ -379,9 +430,6 @@ uint32_t inventory_next_list(const struct inventory *);
  * does not grow with a revision alone. */
 uint64_t inventory_seqno(const struct inventory *);
 
-/* The same for routers alone, which are not served and so never touched. */
-uint64_t inventory_routers_seqno(const struct inventory *);
-
 /* Held deletions: how many, since when (0: none are held). */
 size_t inventory_n_held(const struct inventory *, long long int *since);
 
@@ -394,11 +442,12 @@ bool inventory_endpoint_is_held(const struct inventory *,
 size_t inventory_approve_deletions(struct inventory *, long long int now);
 
 /* The queues of what was touched: the next one, or NULL, which is then no
- * longer queued. A returned host or segment is held for the caller, who gives
+ * longer queued.  A returned host, segment or router is held for the caller, who gives
  * it back with inventory_unref_*().  An endpoint's node that is of no use any
  * more is given back with inventory_release_endpoint(). */
 struct host_node *inventory_next_touched_host(struct inventory *);
 struct segment_node *inventory_next_touched_segment(struct inventory *);
+struct router_node *inventory_next_touched_router(struct inventory *);
 struct endpoint_node *inventory_next_touched_endpoint(struct inventory *);
 bool inventory_has_touched(const struct inventory *);
 
@@ -407,7 +456,12 @@ bool inventory_has_touched(const struct inventory *);
  * one round. */
 void inventory_begin_touched_endpoints(struct inventory *);
 void inventory_touch_host(struct inventory *, struct host_node *);
+
+/* With the routers that name it. */
 void inventory_touch_segment(struct inventory *, struct segment_node *);
+void inventory_touch_router(struct inventory *, struct router_node *);
+
+/* With the routers whose routes lead to its addresses. */
 void inventory_touch_endpoint(struct inventory *, struct endpoint_node *);
 void inventory_touch_all(struct inventory *);
 

@@ -80,7 +80,8 @@ is_behind(const struct overlay *ov)
     return !ov->settled || inventory_has_touched(ov->inventory)
            || !ovs_list_is_empty(&ov->dirty_links)
            || !ovs_list_is_empty(&ov->dirty_tunnels)
-           || !ovs_list_is_empty(&ov->dirty_segments);
+           || !ovs_list_is_empty(&ov->dirty_segments)
+           || !ovs_list_is_empty(&ov->dirty_routers);
 }
 
 static bool
@@ -90,6 +91,18 @@ segment_is_complete(const struct overlay *ov,
     return !is_behind(ov)
            && (!ov->n_pending_links || !segment->live
                || links_of_segment_are_complete(segment->live));
+}
+
+/* All its segments, where those are live that it joins. */
+static bool
+router_is_complete(const struct overlay *ov, const struct router_node *router)
+{
+    for (size_t i = 0; i < router->object.n_segments; i++) {
+        if (!segment_is_complete(ov, router->joins[i].segment)) {
+            return false;
+        }
+    }
+    return !is_behind(ov);
 }
 
 static bool
@@ -150,6 +163,7 @@ overlay_is_complete(const struct overlay *ov, enum object_kind kind,
 {
     const struct host_node *host;
     const struct segment_node *segment;
+    const struct router_node *router;
     const struct endpoint_node *endpoint;
 
     switch (kind) {
@@ -163,7 +177,8 @@ overlay_is_complete(const struct overlay *ov, enum object_kind kind,
         endpoint = inventory_find_endpoint(ov->inventory, id);
         return !endpoint || endpoint_is_complete(ov, endpoint);
     case OBJECT_ROUTER:
-        return true;            /* Not served. */
+        router = inventory_find_router(ov->inventory, id);
+        return !router || router_is_complete(ov, router);
     default:
         OVS_NOT_REACHED();
     }

@@ -102,6 +102,7 @@ make_record(const struct overlay *ov, const struct endpoint *e,
     r->guard_garp = guard_garp;
     r->floods = e->segment->object.unknown_unicast == POLICY_REPLICATE;
     r->snoops = local && e->segment->object.multicast == POLICY_SNOOP;
+    r->routed = inventory_segment_router(ov->inventory, e->segment) != NULL;
     r->n_addresses = 0;
     for (size_t i = 0; i < e->n_claims; i++) {
         const struct claim *c = &e->claims[i];
@@ -186,6 +187,16 @@ release_local(struct overlay *ov, struct endpoint_node *node, struct local *l)
     }
 }
 
+static void
+count_plugged(struct overlay *ov, struct live_segment *ls, int change)
+{
+    ls->n_plugged += change;
+    if (ls->router) {
+        overlay_router_plugged(ov, ls->router, change);
+    }
+    overlay_update_live(ov, ls);
+}
+
 void
 overlay_set_plugged(struct overlay *ov, struct endpoint_node *node,
                     struct live_segment *ls)
@@ -198,15 +209,11 @@ overlay_set_plugged(struct overlay *ov, struct endpoint_node *node,
     }
     l = get_local(ov, node);
     l->plugged = ls;
-    if (ls && !ls->n_plugged++) {
-        ov->counts.n_live_segments++;
-        overlay_touch_endpoints_of(ov, ls->segment);
-        overlay_mark_segment_dirty(ov, ls);
+    if (ls) {
+        count_plugged(ov, ls, 1);
     }
-    if (old && !--old->n_plugged) {
-        ov->counts.n_live_segments--;
-        overlay_touch_endpoints_of(ov, old->segment);
-        overlay_mark_segment_dirty(ov, old);
+    if (old) {
+        count_plugged(ov, old, -1);
     }
     release_local(ov, node, l);
 }
@@ -426,7 +433,7 @@ update_plugged(struct overlay *ov, struct endpoint_node *node)
 
     overlay_set_plugged(ov, node,
                         port ? overlay_get_live_segment(ov, segment) : NULL);
-    return served && segment->live && segment->live->n_plugged;
+    return served && segment->live && segment->live->is_live;
 }
 
 void

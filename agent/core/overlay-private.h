@@ -4,7 +4,7 @@
 #define VTEPD_OVERLAY_PRIVATE_H 1
 
 /* What the parts of the overlay share: overlay.c (life, a run), -endpoints.c,
- * -records.c (packed), -segments.c, -links.c, -tunnels.c, -choose.c
+ * -records.c (packed), -segments.c, -routers.c, -links.c, -tunnels.c, -choose.c
  * (encapsulation and addresses of a tunnel), -complete.c (has a change
  * arrived?), -find.c (by the numbers in packets), -report.c (conflicts). */
 
@@ -16,6 +16,7 @@
 #include "sset.h"
 
 struct id_pool;
+struct router_record;
 
 /* The highest number of a group that is given out. */
 #define MAX_GROUP INT32_MAX
@@ -39,8 +40,7 @@ struct overlay {
     struct conflicts conflicts;
     struct svec served, unserved;   /* Ports, to be told of after the run. */
     struct sset dirty_ports;    /* Names, to be reported on again. */
-    uint32_t reported_list;     /* inventory_last_list() at a report... */
-    uint64_t reported_routers;  /* ...and inventory_routers_seqno(). */
+    uint32_t reported_list;     /* inventory_last_list() at a report. */
 
     bool configured;
     struct overlay_settings settings;
@@ -59,6 +59,8 @@ struct overlay {
     struct ovs_list dirty_segments; /* Of them, by 'dirty_list'. */
     struct memberships *memberships;
     struct ovs_list dirty_groups;   /* struct live_groups, by 'dirty_list'. */
+    struct hmap live_routers;   /* Contains struct live_routers. */
+    struct ovs_list dirty_routers;  /* Of them, by 'dirty_list'. */
 
     struct hmap links;          /* Contains struct links, by peer. */
     struct hmap tunnels;        /* Contains struct tunnels, by key. */
@@ -75,20 +77,34 @@ struct overlay {
     bool provisional;           /* See overlay_set_provisional(). */
 };
 
-/* A segment with at least one plugged endpoint, or with records still to be
- * taken back. */
+/* A segment that is live, or has records still to be taken back. */
 struct live_segment {
     struct hmap_node node;      /* In overlay's 'live_segments'. */
     struct hmap_node metadata_node; /* In 'metadata' while 'record'. */
     struct ovs_list dirty_list; /* In overlay's 'dirty_segments'. */
     struct segment_node *segment;   /* Held. */
-    size_t n_plugged;           /* Plugged endpoints: live while not 0. */
+    struct live_router *router; /* That joins it, or NULL. */
+    struct ovs_list router_list;    /* In router->segments. */
+    bool is_live;               /* Is an endpoint plugged into it, or into one
+                                 * that the router joins it to? */
+    size_t n_plugged;           /* Plugged endpoints. */
     size_t n_loose;             /* Local VMs that may send from anything. */
     size_t n_records;           /* Endpoints with a record. */
     struct ovs_list locals;     /* struct locals, by 'local_list'. */
     struct hmap peers;          /* Contains struct segment_peers. */
     struct segment_record *record;  /* In the switch; NULL: none. */
     struct hmap groups;         /* Contains struct live_groups. */
+};
+
+/* A router of segments that are live, or were.  While any endpoint is plugged
+ * into any of its segments, all of them are. */
+struct live_router {
+    struct hmap_node node;      /* In overlay's 'live_routers'. */
+    struct ovs_list dirty_list; /* In overlay's 'dirty_routers' or empty. */
+    struct router_node *router; /* Held. */
+    struct ovs_list segments;   /* struct live_segments, by 'router_list'. */
+    size_t n_plugged;           /* Endpoints plugged into them. */
+    struct router_record *record;   /* In the switch; NULL: none. */
 };
 
 /* A peer with endpoints in a live segment. */
@@ -122,6 +138,7 @@ struct record_class {
     bool guard_garp;
     bool floods;
     bool snoops;
+    bool routed;
 };
 
 /* What the overlay keeps of an endpoint that is plugged in here. */
@@ -239,6 +256,9 @@ void overlay_free_record(struct overlay *, struct installed *);
 struct live_segment *overlay_get_live_segment(struct overlay *,
                                               struct segment_node *);
 void overlay_mark_segment_dirty(struct overlay *, struct live_segment *);
+
+/* Brings up to date whether the segment is live. */
+void overlay_update_live(struct overlay *, struct live_segment *);
 void overlay_touch_endpoints_of(struct overlay *, struct segment_node *);
 
 /* What fits through to the peer of 'link', NULL for all of them, has changed:
@@ -256,6 +276,19 @@ void overlay_add_peer(struct overlay *, struct live_segment *, struct link *);
 void overlay_remove_peer(struct overlay *, struct live_segment *,
                          const struct link *);
 void overlay_run_segments(struct overlay *);
+
+/* overlay-routers.c */
+
+/* Brings up to date which router joins the segment, and thereby whether it is
+ * live. */
+void overlay_update_router(struct overlay *, struct segment_node *);
+
+/* 'change' more endpoints are plugged into a segment that the router joins. */
+void overlay_router_plugged(struct overlay *, struct live_router *,
+                            int change);
+void overlay_router_touched(struct overlay *, struct router_node *);
+void overlay_leave_router(struct overlay *, struct live_segment *);
+void overlay_run_routers(struct overlay *);
 
 /* overlay-links.c */
 
@@ -370,6 +403,6 @@ void overlay_report_host(struct overlay *, const struct host_node *);
 void overlay_report_link(struct overlay *, const struct link *, bool gone);
 void overlay_report_port(struct overlay *, const char *name);
 void overlay_report_own_host(struct overlay *);
-void overlay_report_routers(struct overlay *);
+void overlay_report_router(struct overlay *, const struct router_node *);
 
 #endif /* overlay-private.h */

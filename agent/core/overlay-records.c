@@ -54,7 +54,8 @@ class_equals(const struct record_class *a, const struct record_class *b)
            && a->port_security == b->port_security
            && a->guard_garp == b->guard_garp
            && a->floods == b->floods
-           && a->snoops == b->snoops;
+           && a->snoops == b->snoops
+           && a->routed == b->routed;
 }
 
 static struct record_class *
@@ -65,7 +66,7 @@ ref_class(struct overlay *ov, const struct want *want)
         .segment = want->segment, .link = want->link, .next = want->next,
         .metadata = r->metadata, .out = r->out, .place = r->place,
         .port_security = r->port_security, .guard_garp = r->guard_garp,
-        .floods = r->floods, .snoops = r->snoops,
+        .floods = r->floods, .snoops = r->snoops, .routed = r->routed,
     };
     uint32_t hash = class_hash(&key);
     struct record_class *c;
@@ -209,6 +210,7 @@ overlay_unpack_record(const struct installed *in)
     r->guard_garp = c->guard_garp;
     r->floods = c->floods;
     r->snoops = c->snoops;
+    r->routed = c->routed;
     for (size_t i = 0; i < in->n_addresses; i++) {
         p = get_address(p, in, &r->addresses[i]);
     }

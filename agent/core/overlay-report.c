@@ -47,6 +47,13 @@ report_claims(struct overlay *ov, const struct endpoint *e)
                           "belongs to endpoint \"%s\" and is left out here",
                           e->node->id, format_ip(&c->ip, ip), e->segment->id,
                           by->node->id);
+        } else if (standing == CLAIM_IS_ROUTERS && c->kind != CLAIM_PAIR) {
+            conflicts_add(&ov->conflicts,
+                          "endpoint \"%s\": address %s in segment \"%s\" is "
+                          "that of router \"%s\" and is left out here",
+                          e->node->id, format_ip(&c->ip, ip), e->segment->id,
+                          inventory_segment_router(ov->inventory,
+                                                   e->segment)->id);
         } else if (standing == CLAIM_SHARED) {
             conflicts_add(&ov->conflicts,
                           "endpoint \"%s\": address %s in segment \"%s\" is "
@@ -132,6 +139,14 @@ overlay_report_endpoint(struct overlay *ov, const struct endpoint_node *node)
                           ETH_ADDR_ARGS(e->mac), e->segment->id,
                           by->node->id);
             break;
+        case ENDPOINT_MAC_IS_ROUTERS:
+            conflicts_add(c, "endpoint \"%s\": its MAC "ETH_ADDR_FMT" in "
+                          "segment \"%s\" is that of router \"%s\"; not "
+                          "served", node->id, ETH_ADDR_ARGS(e->mac),
+                          e->segment->id,
+                          inventory_segment_router(ov->inventory,
+                                                   e->segment)->id);
+            break;
         case ENDPOINT_SEGMENT_REFUSED:
             break;              /* Reported with the segment. */
         case ENDPOINT_SERVED:
@@ -165,7 +180,7 @@ overlay_report_port(struct overlay *ov, const char *name)
     conflicts_end(&ov->conflicts, "port", name);
 }
 
-/* Segments and routers. */
+/* Segments. */
 
 static void
 report_copies(struct overlay *ov, const struct segment_node *segment)
@@ -270,22 +285,6 @@ overlay_report_segment(struct overlay *ov, const struct segment_node *segment)
         OVS_NOT_REACHED();
     }
     conflicts_end(&ov->conflicts, "segment", segment->id);
-}
-
-void
-overlay_report_routers(struct overlay *ov)
-{
-    size_t n;
-    const struct router_node **routers
-        = inventory_sorted_routers(ov->inventory, &n);
-
-    conflicts_begin(&ov->conflicts);
-    for (size_t i = 0; i < n; i++) {
-        conflicts_add(&ov->conflicts, "router \"%s\": routers are not served "
-                      "by this version", routers[i]->id);
-    }
-    conflicts_end(&ov->conflicts, "routers", "");
-    free(routers);
 }
 
 /* Hosts. */

@@ -33,8 +33,22 @@ overlay_get_live_segment(struct overlay *ov, struct segment_node *segment)
         hmap_init(&ls->groups);
         hmap_insert(&ov->live_segments, &ls->node, hash_pointer(segment, 0));
         segment->live = ls;
+        overlay_update_router(ov, segment);
     }
     return ls;
+}
+
+void
+overlay_update_live(struct overlay *ov, struct live_segment *ls)
+{
+    bool is_live = ls->n_plugged || (ls->router && ls->router->n_plugged);
+
+    if (ls->is_live != is_live) {
+        ls->is_live = is_live;
+        ov->counts.n_live_segments += is_live ? 1 : -1;
+        overlay_touch_endpoints_of(ov, ls->segment);
+        overlay_mark_segment_dirty(ov, ls);
+    }
 }
 
 /* Takes 'record' over. */
@@ -55,7 +69,8 @@ set_record(struct overlay *ov, struct live_segment *ls,
 static void
 destroy_live_segment(struct overlay *ov, struct live_segment *ls)
 {
-    ovs_assert(!ls->n_plugged && !ls->n_records && !ls->n_loose);
+    ovs_assert(!ls->is_live && !ls->n_records && !ls->n_loose);
+    overlay_leave_router(ov, ls);
     overlay_tell_flows(ov, segment_flows, ls->record, NULL);
     overlay_destroy_groups(ov, ls);
     set_record(ov, ls, NULL);
@@ -222,7 +237,7 @@ overlay_run_segments(struct overlay *ov)
         struct segment_record *new = NULL;
 
         ovs_list_init(&ls->dirty_list);
-        if (ls->n_plugged && segment_is_served(ov, ls->segment)) {
+        if (ls->is_live && segment_is_served(ov, ls->segment)) {
             new = make_segment_record(ls);
         }
         if (!new || !ls->record || !segment_record_equals(ls->record, new)) {
@@ -237,7 +252,7 @@ overlay_run_segments(struct overlay *ov)
                 || old_metadata != ls->record->metadata);
         }
         overlay_report_segment(ov, ls->segment);
-        if (!ls->n_plugged && !ls->n_records) {
+        if (!ls->is_live && !ls->n_records) {
             destroy_live_segment(ov, ls);
         }
     }

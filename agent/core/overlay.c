@@ -44,6 +44,8 @@ overlay_create(struct inventory *inventory, const struct overlay_sink *sink)
     ovs_list_init(&ov->dirty_segments);
     ov->memberships = memberships_create(overlay_members_changed, ov);
     ovs_list_init(&ov->dirty_groups);
+    hmap_init(&ov->live_routers);
+    ovs_list_init(&ov->dirty_routers);
     hmap_init(&ov->links);
     hmap_init(&ov->tunnels);
     ovs_list_init(&ov->dirty_links);
@@ -168,7 +170,7 @@ run_waiting_endpoints(struct overlay *ov, size_t max_work)
 }
 
 static void
-run_touched_hosts_and_segments(struct overlay *ov)
+run_touched_but_endpoints(struct overlay *ov)
 {
     struct host_node *host;
     while ((host = inventory_next_touched_host(ov->inventory))) {
@@ -182,8 +184,15 @@ run_touched_hosts_and_segments(struct overlay *ov)
         if (segment->live) {
             overlay_mark_segment_dirty(ov, segment->live);
         }
+        overlay_update_router(ov, segment);
         overlay_report_segment(ov, segment);
         inventory_unref_segment(ov->inventory, segment);
+    }
+
+    struct router_node *router;
+    while ((router = inventory_next_touched_router(ov->inventory))) {
+        overlay_router_touched(ov, router);
+        inventory_unref_router(ov->inventory, router);
     }
 }
 
@@ -218,10 +227,6 @@ run_reports(struct overlay *ov)
         ov->reported_list = inventory_last_list(ov->inventory);
         overlay_report_own_host(ov);
     }
-    if (ov->reported_routers != inventory_routers_seqno(ov->inventory)) {
-        ov->reported_routers = inventory_routers_seqno(ov->inventory);
-        overlay_report_routers(ov);
-    }
 }
 
 bool
@@ -236,13 +241,14 @@ overlay_run(struct overlay *ov, long long int now, size_t max_work)
         ov->static_flows = true;
         static_flows(tell_add, ov);
     }
-    run_touched_hosts_and_segments(ov);
+    run_touched_but_endpoints(ov);
     run_touched_endpoints(ov);
     run_waiting_endpoints(ov, max_work);
     overlay_run_expiry(ov);
     overlay_run_links(ov);
     overlay_run_segments(ov);
     overlay_run_multicast(ov);
+    overlay_run_routers(ov);
     tell_served(ov);
     run_reports(ov);
     ov->settled = !inventory_has_touched(ov->inventory) && !ov->n_waiting;
@@ -339,6 +345,12 @@ overlay_for_each_flow(const struct overlay *ov, flow_cb *cb, void *aux)
         }
         overlay_group_flows(ls, cb, aux);
     }
+    const struct live_router *lr;
+    HMAP_FOR_EACH (lr, node, &ov->live_routers) {
+        if (lr->record) {
+            router_record_flows(lr->record, cb, aux);
+        }
+    }
     const struct tunnel *t;
     HMAP_FOR_EACH (t, node, &ov->tunnels) {
         if (t->record.ofport) {
@@ -359,7 +371,7 @@ overlay_segment_info(const struct segment_node *segment,
 {
     const struct live_segment *ls = segment->live;
 
-    if (!ls || !ls->n_plugged) {
+    if (!ls || !ls->is_live) {
         return false;
     }
     info->n_plugged = ls->n_plugged;
@@ -437,11 +449,13 @@ overlay_destroy(struct overlay *ov)
         overlay_apply(ov, node, &(struct want) { .record = NULL });
     }
     overlay_run_segments(ov);
+    overlay_run_routers(ov);
     overlay_destroy_links(ov);
     memberships_destroy(ov->memberships);
     hmap_destroy(&ov->locals);
     hmap_destroy(&ov->record_classes);
     hmap_destroy(&ov->live_segments);
+    hmap_destroy(&ov->live_routers);
     hmap_destroy(&ov->local_ports);
     hmap_destroy(&ov->tunnel_ports);
     hmap_destroy(&ov->metadata);

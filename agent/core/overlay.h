@@ -128,7 +128,7 @@ void overlay_for_each_group(const struct overlay *, overlay_group_cb *,
  *
  * The groups concerned are, for an endpoint elsewhere, that of its host; for
  * one that is plugged here and for a segment, those of all peers with an
- * endpoint in the segment; for a host, all that lead there, and all there are
+ * endpoint in the segment; for a router, those of its segments; for a host, all that lead there, and all there are
  * if it is this host.  A tunnel that is kept while another one comes up does
  * not count, the new one does.
  *

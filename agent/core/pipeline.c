@@ -240,6 +240,7 @@ static_flows(flow_cb *cb, void *aux)
     flow_emit_goto(&b, TABLE_ROUTE);
     flow_begin(&b, TABLE_ROUTE, 0);
     flow_emit_goto(&b, TABLE_FORWARD);
+    flow_build_routing(&b);
 
     bfd_drops(&b);
     match_set_dl_dst_masked(flow_begin(&b, TABLE_FORWARD, 60), control_frames,

@@ -38,6 +38,18 @@ def endpoint(name: str, segment_id: str, host_id: str, mac: str,
             "host": host_id, "mac": mac, "ips": ips, **members}
 
 
+def subnet(cidr: str, gateway: str, **members: object) -> dict:
+    return {"cidr": cidr, "gateway": gateway, **members}
+
+
+def router(name: str, mac: str, segment_ids: list[str],
+           routes: dict[str, str] | None = None, **members: object) -> dict:
+    """'routes' says for a prefix the address of the next hop."""
+    return {"kind": "router", "id": name, "mac": mac, "segments": segment_ids,
+            "routes": [{"cidr": cidr, "via": via}
+                       for cidr, via in (routes or {}).items()], **members}
+
+
 class CloudError(Exception):
     """The API answered with an error."""
 

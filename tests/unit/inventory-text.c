@@ -55,11 +55,42 @@ parse_host(struct host_object *o, char **words, size_t n)
     }
 }
 
+/* "10.0.0.0/24" */
+static struct ip_prefix
+prefix_from_text(const char *s)
+{
+    char *copy = xstrdup(s), *plen = strchr(copy, '/');
+    struct ip_prefix prefix = { .plen = 128 };
+
+    if (plen) {
+        *plen++ = '\0';
+        prefix.plen = atoi(plen) + (strchr(copy, '.') ? 96 : 0);
+    }
+    prefix.addr = ip_from_text(copy);
+    free(copy);
+    return prefix;
+}
+
+/* "10.0.0.0/24,10.0.0.1" */
+static void
+parse_subnet(struct subnet *subnet, char *word)
+{
+    char *gateway = strchr(word, ',');
+
+    if (gateway) {
+        *gateway++ = '\0';
+        subnet->has_gateway = true;
+        subnet->gateway = ip_from_text(gateway);
+    }
+    subnet->cidr = prefix_from_text(word);
+}
+
 static void
 parse_segment(struct segment_object *o, char **words, size_t n)
 {
     ovs_assert(n);
     o->vni = strtoul(words[0], NULL, 0);
+    o->subnets = xcalloc(n, sizeof *o->subnets);
     for (size_t i = 1; i < n; i++) {
         if (!strcmp(words[i], "broadcast")) {
             o->broadcast = POLICY_REPLICATE;
@@ -72,10 +103,10 @@ parse_segment(struct segment_object *o, char **words, size_t n)
         } else if (!strncmp(words[i], "mtu=", 4)) {
             o->mtu = atoi(words[i] + 4);
         } else if (!strcmp(words[i], "dhcp")) {
-            o->subnets = xcalloc(1, sizeof *o->subnets);
-            o->subnets[0].cidr.plen = 120;
-            o->subnets[0].dhcp = true;
-            o->n_subnets = 1;
+            o->subnets[o->n_subnets].cidr.plen = 120;
+            o->subnets[o->n_subnets++].dhcp = true;
+        } else if (strchr(words[i], '/')) {
+            parse_subnet(&o->subnets[o->n_subnets++], words[i]);
         } else if (!encap_from_string(words[i], &o->encap)) {
             ovs_fatal(0, "segment: \"%s\"?", words[i]);
         }
@@ -88,8 +119,18 @@ parse_router(struct router_object *o, char **words, size_t n)
     ovs_assert(n);
     o->mac = mac_from_text(words[0]);
     o->segments = xcalloc(n, sizeof *o->segments);
+    o->routes = xcalloc(n, sizeof *o->routes);
     for (size_t i = 1; i < n; i++) {
-        o->segments[o->n_segments++] = xstrdup(words[i]);
+        char *via = strchr(words[i], '>');
+
+        if (via) {
+            *via++ = '\0';
+            o->routes[o->n_routes++] = (struct route) {
+                .cidr = prefix_from_text(words[i]), .via = ip_from_text(via),
+            };
+        } else {
+            o->segments[o->n_segments++] = xstrdup(words[i]);
+        }
     }
 }
 
@@ -220,6 +261,9 @@ put_claims(const struct inventory *inv, const struct endpoint *e,
         case CLAIM_TAKEN:
             ds_put_format(s, "=%s", by->node->id);
             break;
+        case CLAIM_IS_ROUTERS:
+            ds_put_cstr(s, "=router");
+            break;
         case CLAIM_SHARED:
             ds_put_cstr(s, "=shared");
             break;
@@ -258,6 +302,9 @@ endpoint_standing_text(const struct inventory *inv, const struct endpoint *e)
         break;
     case ENDPOINT_UNKNOWN_HOST:
         ds_put_cstr(&s, " unknown-host");
+        break;
+    case ENDPOINT_MAC_IS_ROUTERS:
+        ds_put_cstr(&s, " mac-is-routers");
         break;
     case ENDPOINT_MAC_TAKEN:
         ds_put_format(&s, " mac-taken-by:%s", by->node->id);
@@ -345,6 +392,11 @@ inventory_drain(struct inventory *inv, struct svec *touched)
     while ((segment = inventory_next_touched_segment(inv))) {
         svec_add_nocopy(out, xasprintf("segment %s", segment->id));
         inventory_unref_segment(inv, segment);
+    }
+    struct router_node *router;
+    while ((router = inventory_next_touched_router(inv))) {
+        svec_add_nocopy(out, xasprintf("router %s", router->id));
+        inventory_unref_router(inv, router);
     }
     inventory_begin_touched_endpoints(inv);
     struct endpoint_node *endpoint;

@@ -94,6 +94,48 @@ make_segment(uint32_t i)
     s->broadcast = one_in(2) ? POLICY_DROP : POLICY_REPLICATE;
     s->unknown_unicast = one_in(2) ? POLICY_DROP : POLICY_REPLICATE;
     s->multicast = rnd(3);
+    s->subnets = xcalloc(3, sizeof *s->subnets);
+    s->n_subnets = rnd(4);
+    for (size_t j = 0; j < s->n_subnets; j++) {
+        struct subnet *subnet = &s->subnets[j];
+        bool v6 = one_in(3);
+
+        subnet->cidr.addr = v6 ? random_ip6(0) : random_ip4(0x0a000000);
+        subnet->cidr.plen = (v6 ? 64 : 96 + 16) + rnd(2) * 8;
+        subnet->has_gateway = !one_in(4);
+        subnet->gateway = v6 ? random_ip6(200 + rnd(2))
+                             : random_ip4(0x0a000001 + (one_in(3) ? rnd(4)
+                                                        : 200));
+    }
+    return o;
+}
+
+struct object *
+make_router(uint32_t i)
+{
+    struct object *o = xzalloc(sizeof *o);
+    struct router_object *r = &o->router;
+    uint32_t first = rnd(N_SEGMENTS);
+
+    o->kind = OBJECT_ROUTER;
+    o->id = xasprintf("r%"PRIu32, i);
+    r->mac = random_mac(one_in(6) ? rnd(N_ENDPOINTS) : 200 + i);
+    r->segments = xcalloc(N_SEGMENTS, sizeof *r->segments);
+    r->n_segments = rnd(N_SEGMENTS);
+    for (size_t j = 0; j < r->n_segments; j++) {
+        r->segments[j] = xasprintf("seg%"PRIu32,
+                                   (uint32_t) (first + j) % N_SEGMENTS);
+    }
+    r->routes = xcalloc(N_ROUTES, sizeof *r->routes);
+    r->n_routes = rnd(N_ROUTES + 1);
+    for (size_t j = 0; j < r->n_routes; j++) {
+        bool v6 = one_in(3);
+
+        r->routes[j].cidr.addr = v6 ? in6addr_any : random_ip4(0);
+        r->routes[j].cidr.plen = (v6 ? 0 : 96) + rnd(3);
+        r->routes[j].via = v6 ? random_ip6(1 + rnd(N_ENDPOINTS))
+                              : random_ip4(0x0a000001 + rnd(N_ENDPOINTS));
+    }
     return o;
 }
 
@@ -146,7 +188,16 @@ clone_object(const struct object *o)
                                     2 * sizeof *o->endpoint.pairs);
         break;
     case OBJECT_SEGMENT:
+        c->segment.subnets = xmemdup(o->segment.subnets,
+                                     3 * sizeof *o->segment.subnets);
+        break;
     case OBJECT_ROUTER:
+        c->router.segments = xcalloc(N_SEGMENTS, sizeof *c->router.segments);
+        for (size_t i = 0; i < o->router.n_segments; i++) {
+            c->router.segments[i] = xstrdup(o->router.segments[i]);
+        }
+        c->router.routes = xmemdup(o->router.routes,
+                                   N_ROUTES * sizeof *o->router.routes);
         break;
     }
     return c;

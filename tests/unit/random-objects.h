@@ -12,7 +12,10 @@
 
 #include "core/objects.h"
 
-enum { N_HOSTS = 4, N_SEGMENTS = 4, N_ENDPOINTS = 10 };
+enum {
+    N_HOSTS = 4, N_SEGMENTS = 4, N_ROUTERS = 3, N_ENDPOINTS = 10,
+    N_ROUTES = 3,               /* Of a router. */
+};
 
 /* Randomness with a seed, so that a failure can be seen again. */
 void rnd_seed(uint64_t seed);
@@ -26,6 +29,7 @@ struct eth_addr random_mac(uint8_t n);
 /* The 'i'th of its kind.  Host 0 is "hv0", then "seg0", "vm0". */
 struct object *make_host(uint32_t i);
 struct object *make_segment(uint32_t i);
+struct object *make_router(uint32_t i);
 struct object *make_endpoint(uint32_t i);
 
 /* A copy of one that was made so. */

@@ -86,6 +86,7 @@ change_object(struct cloud *c, enum object_kind kind, int i, bool delete)
     } kinds[N_OBJECT_KINDS] = {
         [OBJECT_HOST] = { make_host, "hv" },
         [OBJECT_SEGMENT] = { make_segment, "seg" },
+        [OBJECT_ROUTER] = { make_router, "r" },
         [OBJECT_ENDPOINT] = { make_endpoint, "vm" },
     };
     struct object **o = &c->objects[kind][i];
@@ -107,10 +108,13 @@ change_object(struct cloud *c, enum object_kind kind, int i, bool delete)
 static void
 change_cloud(struct cloud *c)
 {
+    static const int n[N_OBJECT_KINDS] = {
+        N_HOSTS, N_SEGMENTS, N_ROUTERS, N_ENDPOINTS,
+    };
     enum object_kind kind = one_in(4) ? OBJECT_HOST
-                            : one_in(4) ? OBJECT_SEGMENT : OBJECT_ENDPOINT;
-    int i = rnd(kind == OBJECT_HOST ? N_HOSTS
-                : kind == OBJECT_SEGMENT ? N_SEGMENTS : N_ENDPOINTS);
+                            : one_in(4) ? OBJECT_SEGMENT
+                            : one_in(4) ? OBJECT_ROUTER : OBJECT_ENDPOINT;
+    int i = rnd(n[kind]);
 
     change_object(c, kind, i, c->objects[kind][i] && one_in(3));
 }
@@ -508,6 +512,7 @@ find_revision(const struct inventory *inv, const struct object *o,
 {
     const struct host_node *host;
     const struct segment_node *segment;
+    const struct router_node *router;
     const struct endpoint_node *endpoint;
 
     switch (o->kind) {
@@ -525,6 +530,9 @@ find_revision(const struct inventory *inv, const struct object *o,
                     ? endpoint->endpoint->revision : 0;
         return endpoint && endpoint->endpoint;
     case OBJECT_ROUTER:
+        router = inventory_find_router(inv, o->id);
+        *revision = router ? router->revision : 0;
+        return router && router->known;
     default:
         OVS_NOT_REACHED();
     }

@@ -780,6 +780,46 @@ test_always(void **state OVS_UNUSED)
                   "NXM_NX_ND_TLL[],IN_PORT\n"
                 "table=25, priority=0 actions=goto_table:30\n"
                 "table=30, priority=0 actions=goto_table:40\n"
+                "table=31, priority=350,ip,nw_dst=0.0.0.0/8 actions=drop "
+                  "because not-for-router\n"
+                "table=31, priority=350,ip,nw_src=0.0.0.0/8 actions=drop "
+                  "because not-for-router\n"
+                "table=31, priority=350,ip,nw_dst=127.0.0.0/8 actions=drop "
+                  "because not-for-router\n"
+                "table=31, priority=350,ip,nw_src=127.0.0.0/8 actions=drop "
+                  "because not-for-router\n"
+                "table=31, priority=350,ip,nw_dst=169.254.0.0/16 "
+                  "actions=drop because not-for-router\n"
+                "table=31, priority=350,ip,nw_src=169.254.0.0/16 "
+                  "actions=drop because not-for-router\n"
+                "table=31, priority=350,ip,nw_dst=224.0.0.0/4 actions=drop "
+                  "because not-for-router\n"
+                "table=31, priority=350,ip,nw_dst=255.255.255.255 "
+                  "actions=drop because not-for-router\n"
+                "table=31, priority=350,ipv6,ipv6_dst=:: actions=drop "
+                  "because not-for-router\n"
+                "table=31, priority=350,ipv6,ipv6_src=:: actions=drop "
+                  "because not-for-router\n"
+                "table=31, priority=350,ipv6,ipv6_dst=::1 actions=drop "
+                  "because not-for-router\n"
+                "table=31, priority=350,ipv6,ipv6_src=::1 actions=drop "
+                  "because not-for-router\n"
+                "table=31, priority=350,ipv6,ipv6_dst=fe80::/10 "
+                  "actions=drop because not-for-router\n"
+                "table=31, priority=350,ipv6,ipv6_src=fe80::/10 "
+                  "actions=drop because not-for-router\n"
+                "table=31, priority=350,ipv6,ipv6_dst=ff00::/8 actions=drop "
+                  "because not-for-router\n"
+                "table=31, priority=300,ip,nw_ttl=0 actions=drop because "
+                  "not-for-router\n"
+                "table=31, priority=300,ip,nw_ttl=1 actions=drop because "
+                  "not-for-router\n"
+                "table=31, priority=300,ipv6,nw_ttl=0 actions=drop because "
+                  "not-for-router\n"
+                "table=31, priority=300,ipv6,nw_ttl=1 actions=drop because "
+                  "not-for-router\n"
+                "table=31, priority=0 actions=drop because no-route\n"
+                "table=32, priority=0 actions=drop because unknown-address\n"
                 "table=1, priority=110,tun_id=0,dl_dst=00:23:20:00:00:01 "
                   "actions=drop because control-frame\n"
                 "table=60, priority=110,dl_dst=00:23:20:00:00:01 "
@@ -883,7 +923,7 @@ test_records_equal(void **state OVS_UNUSED)
     struct endpoint_record *a = make_endpoint(
         PLACE_LOCAL, 5, "AS10.0.0.2 S10.0.0.0/24,9", "9 8");
 
-    for (int i = 0; i < 16; i++) {
+    for (int i = 0; i < 17; i++) {
         struct endpoint_record *b = make_endpoint(
             PLACE_LOCAL, 5, "AS10.0.0.2 S10.0.0.0/24,9", "9 8");
 
@@ -904,6 +944,7 @@ test_records_equal(void **state OVS_UNUSED)
         case 13: b->addresses[1].answered = true; break;
         case 14: b->addresses[1].source = false; break;
         case 15: b->floods = true; break;
+        case 16: b->routed = true; break;
         default: OVS_NOT_REACHED();
         }
         assert_int_equal(endpoint_record_equals(a, b), !i);

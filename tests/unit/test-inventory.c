@@ -727,7 +727,7 @@ test_ids_are_per_kind(void **state OVS_UNUSED)
     struct inventory *inv = inventory_create();
 
     inventory_list_text(inv, "host x\nsegment x 1\nrouter x 1 x\n"
-                        "endpoint x x x 1\n");
+                        "endpoint x x x 2\n");
     for (int kind = 0; kind < N_OBJECT_KINDS; kind++) {
         assert_int_equal(inventory_count(inv, kind), 1);
     }

@@ -1275,7 +1275,7 @@ static void
 test_not_served_is_reported(void **state OVS_UNUSED)
 {
     struct model_host *h = make_hv1_b1(
-        HOSTS "segment blue 77 snoop dhcp\nrouter r1 9 blue\n"
+        HOSTS "segment blue 77 snoop dhcp\n"
         "endpoint b1 blue hv1 1 pair=10.0.0.9\n"
         "endpoint b2 blue hv2 2 pair=10.0.0.9\n");
 
@@ -1283,7 +1283,6 @@ test_not_served_is_reported(void **state OVS_UNUSED)
                           "\"blue\" is in several",
                           "endpoint \"b2\": address 10.0.0.9 in segment "
                           "\"blue\" is in several",
-                          "router \"r1\": routers are not served",
                           "segment \"blue\": \"dhcp\"",
                           "segment \"blue\": \"multicast\": \"snoop\"", NULL);
     assert_null(model_actions(h, "table=20, priority=100,arp,metadata=0x4d,"
@@ -1644,22 +1643,6 @@ test_found_while_provisional(void **state OVS_UNUSED)
     model_host_destroy(h);
 }
 
-/* What is not served by this version is reported, however it was told. */
-static void
-test_routers_of_events(void **state OVS_UNUSED)
-{
-    struct model_host *h = make_hv1(HV1 "router r1 9\n");
-
-    model_check_conflicts(h, "router \"r1\"", NULL);
-    inventory_put(h->inventory, object_from_text("router r2 8"), h->now);
-    model_run(h);
-    model_check_conflicts(h, "router \"r1\"", "router \"r2\"", NULL);
-    inventory_delete(h->inventory, OBJECT_ROUTER, "r1", 0, h->now);
-    model_run(h);
-    model_check_conflicts(h, "router \"r2\"", NULL);
-    model_host_destroy(h);
-}
-
 /* Whether a change has arrived. */
 
 static void
@@ -1993,7 +1976,6 @@ main(void)
         cmocka_unit_test(test_segment_comes_and_goes),
         cmocka_unit_test(test_ports_from_before),
         cmocka_unit_test(test_tunnel_ofport_changes),
-        cmocka_unit_test(test_routers_of_events),
         cmocka_unit_test(test_find),
         cmocka_unit_test(test_complete_first_endpoint),
         cmocka_unit_test(test_complete_remote_endpoint),

@@ -50,9 +50,10 @@ change_object(struct world *w)
     } kinds[] = {
         { OBJECT_HOST, N_HOSTS, make_host },
         { OBJECT_SEGMENT, N_SEGMENTS, make_segment },
+        { OBJECT_ROUTER, N_ROUTERS, make_router },
         { OBJECT_ENDPOINT, N_ENDPOINTS, make_endpoint },
     };
-    int k = one_in(4) ? 0 : one_in(4) ? 1 : 2;
+    int k = one_in(4) ? 0 : one_in(4) ? 1 : one_in(4) ? 2 : 3;
     int i = rnd(kinds[k].n);
     struct object **o = &w->objects[kinds[k].kind][i];
 

@@ -6,15 +6,15 @@
 # without.
 
 core_objects := $(patsubst %.c,%.o,$(wildcard agent/core/*.c))
-flow_objects := $(addprefix agent/core/,flow-spec.o flow-multicast.o \
-    flow-builder.o)
+# All that says which flows there are.
+flow_objects := $(filter agent/core/flow-%,$(core_objects)) \
+    agent/core/pipeline.o agent/core/punt.o
 
 unit_symbols := tests/unit/symbols-ovs.o -ljansson
 unit_tunnel-spec := agent/core/tunnel-spec.o agent/core/objects.o
 unit_objects := agent/core/objects.o
 unit_waits := agent/waits.o
-unit_settling := agent/settling.o agent/waits.o $(addprefix agent/core/, \
-    pipeline.o flow-builder.o)
+unit_settling := agent/settling.o agent/waits.o $(flow_objects)
 unit_vswitchd-control := agent/vswitchd-control.o
 unit_notify := agent/notify.o
 unit_bfd-watch := agent/bfd-watch.o agent/facts.o agent/listing.o \
@@ -45,7 +45,7 @@ unit_inventory-cache := $(unit_inventory-json) $(addprefix agent/cloud/, \
     inventory-cache.o state-file.o state-reader.o state-writer.o \
     object-encode.o) $(addprefix agent/core/,inventory.o inventory-list.o \
     inventory-change.o inventory-event.o inventory-known.o \
-    inventory-standing.o inventory-objects.o)
+    inventory-standing.o inventory-objects.o inventory-routers.o)
 unit_learned-file := $(unit_inventory-json) agent/learned-file.o \
     $(addprefix agent/cloud/,state-file.o object-encode.o)
 unit_watch-stream := tests/unit/raw-server.o $(unit_inventory-json) \
@@ -82,27 +82,25 @@ unit_attachments := agent/core/attachments.o
 unit_conflicts := agent/core/conflicts.o
 unit_inventory := tests/unit/inventory-text.o $(addprefix agent/core/, \
     inventory.o inventory-list.o inventory-change.o inventory-event.o \
-    inventory-known.o inventory-standing.o objects.o)
+    inventory-known.o inventory-standing.o inventory-routers.o objects.o)
 unit_inventory-event := $(unit_inventory)
-unit_flow-spec := $(flow_objects) $(addprefix agent/core/,flow-diff.o \
-    pipeline.o) $(unit_inventory)
+unit_flow-spec := $(flow_objects) $(unit_inventory)
+unit_flow-route := $(unit_flow-spec)
 unit_explain-trace := agent/explain-trace.o agent/local-address.o \
     $(flow_objects)
 unit_explain-names := agent/explain-names.o $(unit_inventory)
 unit_batch := $(addprefix agent/openflow/,batch.o bundle-queue.o) \
-    $(flow_objects) agent/core/pipeline.o
+    $(flow_objects)
 unit_bundle-queue := $(addprefix agent/openflow/,batch.o bundle-queue.o)
 unit_repair-history := agent/openflow/repair-history.o
 unit_flow-drift := $(addprefix agent/openflow/,flow-drift.o flow-repair.o \
     installed-flows.o repair-history.o) agent/core/flow-diff.o
 unit_switch-session := $(patsubst %.c,%.o,$(wildcard agent/openflow/*.c)) \
-    $(flow_objects) agent/core/flow-diff.o agent/core/pipeline.o \
-    tests/unit/ovsdb-sandbox.o tests/unit/openflow-relay.o
+    $(flow_objects) tests/unit/ovsdb-sandbox.o tests/unit/openflow-relay.o
 unit_igmp := $(addprefix agent/services/,igmp.o group-message.o) \
     tests/unit/group-text.o
 unit_mld := $(addprefix agent/services/,mld.o group-message.o) \
     tests/unit/group-text.o
-    pipeline.o punt.o) tests/unit/ovsdb-sandbox.o tests/unit/openflow-relay.o
 unit_switch-punts := $(unit_switch-session)
 unit_punt-meters := agent/openflow/punt-meters.o agent/core/punt.o \
     agent/core/flow-builder.o

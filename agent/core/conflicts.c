@@ -162,6 +162,16 @@ conflicts_end(struct conflicts *c, const char *kind, const char *id)
 }
 
 void
+conflicts_count(const struct conflicts *c, conflict_count_cb *cb, void *aux)
+{
+    const struct conflict_subject *s;
+
+    HMAP_FOR_EACH (s, node, &c->subjects) {
+        cb(s->kind, s->sentences.n, aux);
+    }
+}
+
+void
 conflicts_get(const struct conflicts *c, struct svec *out)
 {
     const struct conflict_subject *s;

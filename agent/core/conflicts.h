@@ -48,6 +48,11 @@ void conflicts_end(struct conflicts *, const char *kind, const char *id);
 typedef void conflict_cb(const char *sentence, bool resolved, void *aux);
 void conflicts_tell(struct conflicts *, conflict_cb *, void *aux);
 
+/* Calls 'cb' for each kind of which anything stands, with how many sentences;
+ * a kind may come more than once. */
+typedef void conflict_count_cb(const char *kind, size_t n, void *aux);
+void conflicts_count(const struct conflicts *, conflict_count_cb *, void *aux);
+
 /* Appends all sentences to 'out', sorted. */
 void conflicts_get(const struct conflicts *, struct svec *out);
 

@@ -24,6 +24,7 @@ struct diff {
     struct hmap old;            /* Contains struct diff_flows. */
     flow_cb *add, *del;
     void *aux;
+    long int n_new, n_old;
 };
 
 uint32_t
@@ -43,6 +44,7 @@ diff_collect(const struct flow_entry *e, void *diff_)
     ofpbuf_put(&f->entry.actions, e->actions.data, e->actions.size);
     f->kept = false;
     hmap_insert(&diff->old, &f->node, flow_entry_hash(e));
+    diff->n_old++;
 }
 
 static struct diff_flow *
@@ -75,6 +77,7 @@ diff_add(const struct flow_entry *e, void *diff_)
     struct diff *diff = diff_;
     struct diff_flow *f = diff_find(diff, e);
 
+    diff->n_new++;
     if (!f || f->entry.cookie != e->cookie
         || !ofpacts_equal(f->entry.actions.data, f->entry.actions.size,
                           e->actions.data, e->actions.size)) {
@@ -82,23 +85,42 @@ diff_add(const struct flow_entry *e, void *diff_)
     }
 }
 
-void
+/* Without anything to compare with. */
+static void
+diff_add_all(const struct flow_entry *e, void *diff_)
+{
+    struct diff *diff = diff_;
+
+    diff->n_new++;
+    diff->add(e, diff->aux);
+}
+
+static void
+diff_delete_all(const struct flow_entry *e, void *diff_)
+{
+    struct diff *diff = diff_;
+
+    diff->n_old++;
+    diff->del(e, diff->aux);
+}
+
+long int
 flow_diff(flow_generator *generate, const void *old, const void *new,
           flow_cb *add, flow_cb *del, void *aux)
 {
+    struct diff diff = { HMAP_INITIALIZER(&diff.old), add, del, aux, 0, 0 };
+    struct diff_flow *f;
+
     if (!old) {
         if (new) {
-            generate(new, add, aux);
+            generate(new, diff_add_all, &diff);
         }
-        return;
+        return diff.n_new;
     }
     if (!new) {
-        generate(old, del, aux);
-        return;
+        generate(old, diff_delete_all, &diff);
+        return -diff.n_old;
     }
-
-    struct diff diff = { HMAP_INITIALIZER(&diff.old), add, del, aux };
-    struct diff_flow *f;
 
     generate(old, diff_collect, &diff);
     generate(new, diff_mark, &diff);
@@ -114,6 +136,7 @@ flow_diff(flow_generator *generate, const void *old, const void *new,
         free(f);
     }
     hmap_destroy(&diff.old);
+    return diff.n_new - diff.n_old;
 }
 
 void

@@ -218,10 +218,11 @@ void static_flows(flow_cb *, void *aux);
 
 /* Calls 'del' for each flow of 'old' whose table, priority and match 'new'
  * lacks, then 'add' for each flow of 'new' that 'old' does not have with the
- * same actions and cookie.  Either generator may be NULL: no flows. */
+ * same actions and cookie.  Either generator may be NULL: no flows.  Returns
+ * how many flows more 'new' has than 'old'. */
 typedef void flow_generator(const void *record, flow_cb *, void *aux);
-void flow_diff(flow_generator *, const void *old, const void *new,
-               flow_cb *add, flow_cb *del, void *aux);
+long int flow_diff(flow_generator *, const void *old, const void *new,
+                   flow_cb *add, flow_cb *del, void *aux);
 
 /* As for a hash table of flows: table, priority and match. */
 uint32_t flow_entry_hash(const struct flow_entry *);

@@ -121,7 +121,14 @@ void
 overlay_tell_flows(struct overlay *ov, flow_generator *generate,
                    const void *old, const void *new)
 {
-    flow_diff(generate, old, new, tell_add, tell_del, ov);
+    ov->counts.n_flows += flow_diff(generate, old, new, tell_add, tell_del,
+                                    ov);
+}
+
+static void
+generate_static_flows(const void *record OVS_UNUSED, flow_cb *cb, void *aux)
+{
+    static_flows(cb, aux);
 }
 
 /* The endpoint has no record and waits to be looked at. */
@@ -239,7 +246,7 @@ overlay_run(struct overlay *ov, long long int now, size_t max_work)
     ov->now = now;
     if (!ov->static_flows) {
         ov->static_flows = true;
-        static_flows(tell_add, ov);
+        overlay_tell_flows(ov, generate_static_flows, NULL, ov);
     }
     run_touched_but_endpoints(ov);
     run_touched_endpoints(ov);

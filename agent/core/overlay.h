@@ -227,10 +227,10 @@ void overlay_segment_flows(const struct segment_node *, flow_cb *, void *aux);
 void overlay_tunnel_flows(const struct overlay *, const struct tunnel_key *,
                           flow_cb *, void *aux);
 
-/* Number of endpoints with flows in the switch, of flows' groups, and of
- * tunnels wanted. */
+/* Number of endpoints with flows in the switch, of flows, of their groups, and
+ * of tunnels wanted. */
 struct overlay_counts {
-    size_t n_installed, n_local, n_live_segments, n_groups, n_tunnels;
+    size_t n_installed, n_local, n_live_segments, n_flows, n_groups, n_tunnels;
 };
 void overlay_get_counts(const struct overlay *, struct overlay_counts *);
 

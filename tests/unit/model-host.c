@@ -304,10 +304,11 @@ check_model(struct model_host *h)
             fail_msg("flow \"%s\" is there, but not wanted", node->name);
         }
     }
+    overlay_get_counts(h->overlay, &counts);
+    assert_int_equal(counts.n_flows, shash_count(&stands));
     shash_destroy_free_data(&stands);
 
     overlay_for_each_group(h->overlay, check_group, h);
-    overlay_get_counts(h->overlay, &counts);
     assert_int_equal(counts.n_groups, model_n_groups(h));
     assert_int_equal(counts.n_local, sset_count(&h->served));
 }

@@ -58,6 +58,12 @@ check_standing(const struct conflicts *c, const char *expected)
     svec_destroy(&all);
 }
 
+static void
+put_count(const char *kind, size_t n, void *s)
+{
+    ds_put_format(s, "%s %"PRIuSIZE" ", kind, n);
+}
+
 /* Each is told once, and once that it is over. */
 static void
 test_told_once(void **state OVS_UNUSED)
@@ -140,6 +146,11 @@ test_kinds(void **state OVS_UNUSED)
     say(&c, "x", "");
     check_told(&c, "-a ");
     check_standing(&c, "b");
+
+    struct ds counts = DS_EMPTY_INITIALIZER;
+    conflicts_count(&c, put_count, &counts);
+    assert_string_equal(ds_cstr(&counts), "other 1 ");
+    ds_destroy(&counts);
     conflicts_destroy(&c);
 }
 

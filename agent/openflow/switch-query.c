@@ -16,6 +16,7 @@
 #include "openvswitch/ofp-msgs.h"
 #include "openvswitch/ofp-port.h"
 #include "openvswitch/ofp-protocol.h"
+#include "openvswitch/ofp-table.h"
 #include "openvswitch/ofpbuf.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vconn.h"
@@ -30,6 +31,9 @@
 
 /* Messages taken in per run. */
 #define MAX_RECV 100
+
+/* Requests that are sent for struct asked_size. */
+#define N_SIZE_REQUESTS 2
 
 struct query_connection {
     struct vconn *vconn;
@@ -74,6 +78,8 @@ switch_query_destroy(struct switch_query *q)
     free(q->flows);
     free(q->groups);
     free(q->ports);
+    free(q->cookies);
+    free(q->size);
     free(q->error);
     switch_query_init(q);
 }
@@ -119,6 +125,24 @@ switch_query_add_port(struct switch_query *q, uint32_t ofport)
     q->ports[q->n_ports++] = (struct asked_port) { .ofport = ofport };
 }
 
+void
+switch_query_add_cookie(struct switch_query *q, uint64_t cookie)
+{
+    if (q->n_cookies >= q->allocated_cookies) {
+        q->cookies = x2nrealloc(q->cookies, &q->allocated_cookies,
+                                sizeof *q->cookies);
+    }
+    q->cookies[q->n_cookies++] = (struct asked_cookie) { .cookie = cookie };
+}
+
+void
+switch_query_add_size(struct switch_query *q)
+{
+    if (!q->size) {
+        q->size = xzalloc(sizeof *q->size);
+    }
+}
+
 /* Asking. */
 
 static struct ofpbuf *
@@ -131,6 +155,23 @@ flow_request(const struct flow_entry *e)
         .table_id = e->table,
     };
 
+    return ofputil_encode_flow_stats_request(
+        &fsr, ofputil_protocol_from_ofp_version(QUERY_VERSION));
+}
+
+static struct ofpbuf *
+cookie_request(uint64_t cookie)
+{
+    struct ofputil_flow_stats_request fsr = {
+        .aggregate = true,
+        .out_port = OFPP_ANY,
+        .out_group = OFPG_ANY,
+        .cookie = htonll(cookie),
+        .cookie_mask = OVS_BE64_MAX,
+        .table_id = OFPTT_ALL,
+    };
+
+    match_init_catchall(&fsr.match);
     return ofputil_encode_flow_stats_request(
         &fsr, ofputil_protocol_from_ofp_version(QUERY_VERSION));
 }
@@ -150,7 +191,8 @@ switch_query_send(struct switch_query *q, const char *target,
     struct query_connection *c = xzalloc(sizeof *c);
     size_t n = 0;
 
-    c->n_requests = q->n_flows + q->n_groups + q->n_ports;
+    c->n_requests = q->n_flows + q->n_groups + q->n_ports + q->n_cookies
+                    + (q->size ? N_SIZE_REQUESTS : 0);
     c->requests = xmalloc(c->n_requests * sizeof *c->requests);
     c->xids = xmalloc(c->n_requests * sizeof *c->xids);
     c->deadline = time_msec() + timeout;
@@ -164,6 +206,15 @@ switch_query_send(struct switch_query *q, const char *target,
     for (size_t i = 0; i < q->n_ports; i++) {
         c->requests[n++] = ofputil_encode_dump_ports_request(
             QUERY_VERSION, u16_to_ofp(q->ports[i].ofport));
+    }
+    for (size_t i = 0; i < q->n_cookies; i++) {
+        c->requests[n++] = cookie_request(q->cookies[i].cookie);
+    }
+    if (q->size) {
+        c->requests[n++] = ofpraw_alloc(OFPRAW_OFPST_TABLE_REQUEST,
+                                        QUERY_VERSION, 0);
+        c->requests[n++] = ofputil_encode_group_desc_request(QUERY_VERSION,
+                                                             OFPG_ALL);
     }
     for (size_t i = 0; i < n; i++) {
         const struct ofp_header *oh = c->requests[i]->data;
@@ -251,6 +302,51 @@ take_ports(struct asked_port *p, struct ofpbuf *reply)
     }
 }
 
+static bool
+take_cookie(struct asked_cookie *c, const struct ofpbuf *reply)
+{
+    struct ofputil_aggregate_stats as;
+
+    if (ofputil_decode_aggregate_stats_reply(&as, reply->data)) {
+        return false;
+    }
+    c->n_flows = as.flow_count;
+    c->n_packets = as.packet_count;
+    c->n_bytes = as.byte_count;
+    return true;
+}
+
+static bool
+take_tables(struct asked_size *size, struct ofpbuf *reply)
+{
+    for (;;) {
+        struct ofputil_table_stats ts;
+        struct ofputil_table_features tf;
+        int error = ofputil_decode_table_stats_reply(reply, &ts, &tf);
+
+        if (error) {
+            return error == EOF;
+        }
+        size->n_flows[ts.table_id] = ts.active_count;
+    }
+}
+
+static bool
+take_all_groups(struct asked_size *size, struct ofpbuf *reply)
+{
+    for (;;) {
+        struct ofputil_group_desc gd;
+        int error = ofputil_decode_group_desc_reply(&gd, reply,
+                                                    QUERY_VERSION);
+
+        if (error) {
+            return error == EOF;
+        }
+        ofputil_uninit_group_desc(&gd);
+        size->n_groups++;
+    }
+}
+
 /* Takes the reply to question 'i'.  An error means that there is no such group
  * or port. */
 static bool
@@ -268,9 +364,21 @@ take_answer(struct switch_query *q, size_t i, enum ofptype type,
                    && take_group(&q->groups[i], reply));
     }
     i -= q->n_groups;
-    return type == OFPTYPE_ERROR
-           || (type == OFPTYPE_PORT_STATS_REPLY
-               && take_ports(&q->ports[i], reply));
+    if (i < q->n_ports) {
+        return type == OFPTYPE_ERROR
+               || (type == OFPTYPE_PORT_STATS_REPLY
+                   && take_ports(&q->ports[i], reply));
+    }
+    i -= q->n_ports;
+    if (i < q->n_cookies) {
+        return type == OFPTYPE_AGGREGATE_STATS_REPLY
+               && take_cookie(&q->cookies[i], reply);
+    }
+    i -= q->n_cookies;
+    return (i ? (type == OFPTYPE_GROUP_DESC_STATS_REPLY
+                 && take_all_groups(q->size, reply))
+            : (type == OFPTYPE_TABLE_STATS_REPLY
+               && take_tables(q->size, reply)));
 }
 
 /* Returns NULL, or what is wrong with the message. */

@@ -74,6 +74,8 @@ struct ovsdb_client {
     long long int retry_at;     /* ms; none is made before. */
     int backoff;                /* ms; 0: the last was not refused. */
 
+    bool connected;             /* When it was looked at last. */
+    unsigned int n_connections;
     unsigned int n_committed;
     unsigned int n_failed;
     unsigned int n_repaired;
@@ -280,6 +282,15 @@ transaction_run(struct ovsdb_client *client, enum ovsdb_idl_txn_status status)
     client->txn = NULL;
 }
 
+static void
+run_connection(struct ovsdb_client *client)
+{
+    bool connected = ovsdb_idl_is_connected(client->idl);
+
+    client->n_connections += connected && !client->connected;
+    client->connected = connected;
+}
+
 void
 ovsdb_client_run(struct ovsdb_client *client)
 {
@@ -288,6 +299,7 @@ ovsdb_client_run(struct ovsdb_client *client)
         reconnect_now(client);
     }
     ovsdb_idl_run(client->idl);
+    run_connection(client);
     bridge_lock_run(client->lock, time_msec());
 
     run_settings(client);
@@ -449,6 +461,7 @@ ovsdb_client_get_status(const struct ovsdb_client *client,
         .connected = ovsdb_idl_is_connected(client->idl),
         .bridge_exists = integration_bridge_row(client->bridge) != NULL,
         .in_flight = client->txn != NULL,
+        .n_connections = client->n_connections,
         .n_committed = client->n_committed,
         .n_failed = client->n_failed,
         .last_error = client->last_error,

@@ -57,6 +57,7 @@ struct ovsdb_client_config {
 struct ovsdb_client_status {
     const char *remote;
     bool connected;
+    unsigned int n_connections; /* Made until now. */
     bool bridge_exists;
     bool in_flight;             /* A transaction awaits its answer. */
     unsigned int n_committed;

@@ -172,6 +172,7 @@ read_file(struct file_inventory *inventory)
     if (error) {
         refused(inventory, error);
     } else {
+        inventory->up.status.n_bytes += len;
         source_list_begin(&inventory->up);
         source_page_begin(&inventory->up, body, len);
     }

@@ -109,6 +109,12 @@ http_client_wait(struct http_client *client)
     curl_poll_wait(client->curl);
 }
 
+uint64_t
+http_client_n_received(const struct http_client *client)
+{
+    return client->n_received;
+}
+
 void
 http_client_set_tls(const struct http_client *client, CURL *easy)
 {

@@ -348,6 +348,7 @@ http_inventory_run(struct inventory_source *source)
     struct http_inventory *inventory = http_inventory_cast(source);
 
     http_client_run(inventory->client);
+    source->status.n_bytes = http_client_n_received(inventory->client);
     http_watch_run(&inventory->watch, time_msec());
     if (inventory->state == WAITING) {
         heed_watch(inventory);

@@ -17,6 +17,7 @@ struct http_client {
     struct api_token *token;    /* NULL: none. */
     char *ca, *cert, *key;      /* NULL: not set. */
     bool insecure;
+    uint64_t n_received;        /* Bytes of bodies, decompressed. */
 };
 
 /* Sets what 'client' has been told about TLS. */

@@ -146,6 +146,7 @@ body_received(char *data, size_t size, size_t n, void *transfer_)
     struct ds *body = &transfer->response.body;
     size_t len = size * n;
 
+    transfer->client->n_received += len;
     if (transfer_status(transfer) != 200) {
         transfer->n_dropped += len;
         return transfer->n_dropped > DROPPED_MAX ? 0 : len;

@@ -21,6 +21,7 @@
  * user to judge; once connected, no time limit applies. */
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "cloud/http-answer.h"
 
@@ -45,6 +46,9 @@ void http_client_destroy(struct http_client *);
 
 void http_client_run(struct http_client *);
 void http_client_wait(struct http_client *);
+
+/* Bytes of bodies received until now, decompressed. */
+uint64_t http_client_n_received(const struct http_client *);
 
 struct http_request {
     const char *url;

@@ -94,7 +94,15 @@ stream_ended(struct http_watch *watch, const struct watch_progress *progress,
 {
     struct watch_schedule *schedule = &watch->schedule;
     enum watch_outcome outcome = judge_end(watch, progress);
+    static const enum watch_end ends[] = {
+        [WATCH_ENDED] = WATCH_END_CLOSED,
+        [WATCH_GONE] = WATCH_END_GONE,
+        [WATCH_BROKEN] = WATCH_END_BROKEN,
+        [WATCH_REFUSED] = WATCH_END_REFUSED,
+        [WATCH_NOT_THERE] = WATCH_END_UNSUPPORTED,
+    };
 
+    watch->source->status.n_watch_ends[ends[outcome]]++;
     switch (outcome) {
     case WATCH_GONE:
         /* A list that had not changed would have the same old version. */

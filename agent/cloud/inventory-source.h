@@ -80,6 +80,16 @@ enum watch_state {
     WATCH_UNSUPPORTED,          /* The server has none: it is polled. */
 };
 
+/* How a watch stream ended. */
+enum watch_end {
+    WATCH_END_CLOSED,           /* By the server, or the connection broke. */
+    WATCH_END_GONE,             /* What was asked for was too old. */
+    WATCH_END_BROKEN,           /* It was not what a stream has to be. */
+    WATCH_END_REFUSED,          /* There was another answer, or none. */
+    WATCH_END_UNSUPPORTED,      /* The server has no watch. */
+    N_WATCH_ENDS
+};
+
 /* For vtepd/status.  All times are time_msec(); 0: never. */
 struct inventory_source_status {
     bool whole;                 /* Has a whole list ever arrived, or been said
@@ -94,6 +104,7 @@ struct inventory_source_status {
     unsigned int n_not_modified;    /* 304, or an unchanged file. */
     unsigned int n_failures;
     unsigned int n_refused_objects; /* In the last whole list. */
+    uint64_t n_bytes;           /* Received, when decompressed. */
 
     /* The watch stream. */
     enum watch_state watch;
@@ -102,7 +113,10 @@ struct inventory_source_status {
     char *watch_version;        /* Of its last bookmark, or NULL. */
     char *watch_error;          /* Why the last one ended, or NULL. */
     uint64_t n_watch_events;
+    uint64_t n_watch_refused;   /* Of them, those with invalid objects. */
     unsigned int n_watches;     /* Opened. */
+    unsigned int n_watch_ends[N_WATCH_ENDS];    /* Also of those that were not
+                                                 * opened. */
 };
 
 struct inventory_source;

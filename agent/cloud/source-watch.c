@@ -89,6 +89,7 @@ source_watch_event(struct inventory_source *source,
 
     case INVENTORY_EVENT_REFUSED:
         status->n_watch_events++;
+        status->n_watch_refused++;
         source->n_events++;
         refused = event_refused(source, event->error);
         break;

@@ -15,6 +15,7 @@
 #include "agent/punts.h"
 #include "agent/settings.h"
 #include "agent/settling.h"
+#include "agent/switch-counters.h"
 #include "agent/switching.h"
 #include "agent/webhooks.h"
 #include "agent/wiring.h"
@@ -52,6 +53,7 @@ agent_init(struct agent *agent, const struct config *config,
     agent->settling = settling_create();
     agent->explainer = explainer_create();
     agent->bfd = bfd_watch_create();
+    agent->counters = switch_counters_create();
     address_watch_init(&agent->addresses);
     agent->synced_bundle = BUNDLE_NOT_SENT;
     agent->inventory = inventory_create();
@@ -80,6 +82,7 @@ void
 agent_destroy(struct agent *agent)
 {
     explainer_destroy(agent->explainer);
+    switch_counters_destroy(agent->counters);
     webhooks_close(agent);
     waits_destroy(&agent->waits);
     settling_destroy(agent->settling);
@@ -368,6 +371,8 @@ agent_run(struct agent *agent)
     did(agent, "writing to OVSDB");
     explainer_run(agent->explainer, agent);
     did(agent, "explaining");
+    switch_counters_run(agent->counters, agent->target);
+    did(agent, "reading the switch's counters");
 }
 
 /* What main() does between agent_run() and agent_wait() is to run operators'
@@ -404,6 +409,7 @@ agent_wait(struct agent *agent)
     if (bfd_watch_next_time(agent->bfd) != LLONG_MAX) {
         poll_timer_wait_until(bfd_watch_next_time(agent->bfd));
     }
+    switch_counters_wait(agent->counters);
     switching_wait(agent);
     if (is_ready(agent)) {
         long long int next = overlay_next_time(agent->overlay);

@@ -18,6 +18,7 @@
 
 #include "agent/address-watch.h"
 #include "agent/config.h"
+#include "agent/latency.h"
 #include "agent/pass-watch.h"
 #include "agent/waits.h"
 #include "core/overlay.h"
@@ -31,8 +32,20 @@ struct learned_file;
 struct ovsdb_client;
 struct punts;
 struct settling;
+struct switch_counters;
 struct switch_session;
 struct webhook_server;
+
+/* How an event came, and what it led to. */
+enum event_origin { EVENT_BY_WEBHOOK, EVENT_BY_WATCH, N_EVENT_ORIGINS };
+enum event_result {
+    EVENT_WAS_APPLIED,          /* As enum event_outcome. */
+    EVENT_WAS_SAME,
+    EVENT_WAS_STALE,
+    EVENT_WAS_FULL,
+    EVENT_WAS_THIN,             /* It leads to a list. */
+    N_EVENT_RESULTS
+};
 
 /* Members are for agent.c, and for control.c to show. */
 struct agent {
@@ -73,6 +86,11 @@ struct agent {
     struct settling *settling;
     struct explainer *explainer;    /* Of vtepd/explain. */
     struct bfd_watch *bfd;      /* What OVSDB says of BFD on the tunnels. */
+
+    /* Events, and how long they take. */
+    uint64_t n_events[N_EVENT_ORIGINS][N_EVENT_RESULTS];
+    struct latency latency;
+    struct switch_counters *counters;   /* For the metrics. */
 
     /* Is what is known exactly what the last whole list said, but for what
      * inventory_source_changed() tells the source? */

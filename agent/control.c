@@ -11,6 +11,7 @@
 #include "agent/agent.h"
 #include "agent/explain.h"
 #include "agent/listing.h"
+#include "agent/metrics.h"
 #include "agent/report.h"
 #include "openvswitch/dynamic-string.h"
 #include "unixctl.h"
@@ -32,7 +33,8 @@ struct command {
                                 /* ...else explains, and answers later. */
 };
 
-static command_func run_endpoints, run_resync, run_approve_deletions;
+static command_func run_endpoints, run_resync, run_approve_deletions,
+    run_metrics;
 
 static const struct command commands[] = {
     { "vtepd/status", "[json]", 0, true, report_status, NULL },
@@ -42,6 +44,7 @@ static const struct command commands[] = {
       run_endpoints },
     { "vtepd/tunnels", "[json]", 0, true, report_tunnels, NULL },
     { "vtepd/explain", "FROM TO [json] | HOST [json]", 2, true, NULL, NULL },
+    { "vtepd/metrics", "", 0, false, NULL, run_metrics },
     { "vtepd/resync", "", 0, false, NULL, run_resync },
     { "vtepd/approve-deletions", "", 0, false, NULL,
       run_approve_deletions },
@@ -100,6 +103,14 @@ run_approve_deletions(struct agent *agent, const char *argument OVS_UNUSED,
     } else {
         ds_put_cstr(answer, "no deletions are held\n");
     }
+    return NULL;
+}
+
+static char *
+run_metrics(struct agent *agent, const char *argument OVS_UNUSED,
+            bool json OVS_UNUSED, struct ds *answer)
+{
+    metrics_format(agent, answer);
     return NULL;
 }
 

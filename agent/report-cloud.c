@@ -173,22 +173,26 @@ put_inventory(struct facts *f, const struct agent *agent)
 static void
 put_webhook_counts(struct facts *f, const struct webhook_status *ws)
 {
+    uint64_t n_unauthorized = webhook_status_count(ws, "unauthorized");
+    uint64_t n_refused = webhook_status_count(ws, "refused");
+    uint64_t n_too_fast = webhook_status_count(ws, "too_fast");
+    uint64_t n_unavailable = webhook_status_count(ws, "not_ready");
+
     facts_text(f, "events taken", "%"PRIu64" requests, %"PRIu64" repeated",
                ws->n_taken, ws->n_repeated);
     facts_text(f, "turned away", "%"PRIu64" unauthorized, %"PRIu64
                " refused, %"PRIu64" too fast, %"PRIu64" not ready",
-               ws->n_unauthorized, ws->n_refused, ws->n_too_fast,
-               ws->n_unavailable);
+               n_unauthorized, n_refused, n_too_fast, n_unavailable);
     facts_text(f, "connections", "%"PRIuSIZE", %"PRIuSIZE" waiting for the "
                "switch, %"PRIu64" closed on them", ws->n_connections,
                ws->n_waiting, ws->n_evicted);
     facts_number(f, NULL, "requests", ws->n_requests);
     facts_number(f, NULL, "taken", ws->n_taken);
     facts_number(f, NULL, "repeated", ws->n_repeated);
-    facts_number(f, NULL, "unauthorized", ws->n_unauthorized);
-    facts_number(f, NULL, "refused", ws->n_refused);
-    facts_number(f, NULL, "too_fast", ws->n_too_fast);
-    facts_number(f, NULL, "unavailable", ws->n_unavailable);
+    facts_number(f, NULL, "unauthorized", n_unauthorized);
+    facts_number(f, NULL, "refused", n_refused);
+    facts_number(f, NULL, "too_fast", n_too_fast);
+    facts_number(f, NULL, "unavailable", n_unavailable);
     facts_number(f, NULL, "connections", ws->n_connections);
     facts_number(f, NULL, "waiting", ws->n_waiting);
     facts_number(f, NULL, "evicted", ws->n_evicted);

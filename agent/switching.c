@@ -157,6 +157,7 @@ switching_sync(struct agent *agent)
         sp->bundle = BUNDLE_NOT_SENT;
     }
     waits_unsent(&agent->waits);
+    latency_unsent(&agent->latency);
     agent->synced_bundle = BUNDLE_NOT_SENT;
     if (r.n_flows_added == r.n_flows_wanted) {
         unmark_served_ports(agent);     /* The switch was restarted. */
@@ -226,6 +227,7 @@ switching_flush(struct agent *agent, bool done)
             sp->bundle = bundle;
         }
     }
+    latency_sent(&agent->latency, bundle, done);
     if (done) {
         if (agent->synced_bundle == BUNDLE_NOT_SENT) {
             agent->synced_bundle = bundle;
@@ -244,6 +246,7 @@ switching_mark_ports(struct agent *agent)
     if (switch_session_get_state(agent->session) != SWITCH_SYNCED) {
         return;
     }
+    latency_applied(&agent->latency, applied, time_usec());
     SHASH_FOR_EACH (node, &agent->served) {
         struct served_port *sp = node->data;
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "agent/agent.h"
+#include "agent/metrics.h"
 #include "agent/wiring.h"
 #include "cloud/inventory-event.h"
 #include "cloud/webhook-server.h"
@@ -71,7 +72,7 @@ take_events(void *agent_, struct inventory_event *events, size_t n,
             wait_for_event(wait, &events[i], agent->inventory);
         }
         if (!repeated || events[i].type == INVENTORY_EVENT_THIN) {
-            wiring_take_event(agent, &events[i]);
+            wiring_take_event(agent, &events[i], EVENT_BY_WEBHOOK);
         }
     }
 }
@@ -85,6 +86,12 @@ is_installed(void *agent_, uint64_t ticket)
             && waits_is_over(&agent->waits, ticket,
                              switch_session_applied(agent->session))
             && !switch_session_lacks_any(agent->session));
+}
+
+static void
+put_metrics(void *agent_, struct ds *s)
+{
+    metrics_format(agent_, s);
 }
 
 static void
@@ -114,6 +121,7 @@ listen_again(struct agent *agent)
         .events = take_events,
         .is_installed = is_installed,
         .forget = forget,
+        .metrics = put_metrics,
     };
     char *error = NULL;
 

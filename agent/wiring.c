@@ -216,13 +216,20 @@ list_assumed(void *agent_, const char *version)
 /* The inventory is no longer what the last list said. */
 static void
 event_taken(struct agent *agent, const char *what, enum object_kind kind,
-            const char *id, uint64_t revision, enum event_outcome outcome)
+            const char *id, uint64_t revision, enum event_outcome outcome,
+            enum event_origin origin)
 {
     static const char *const outcomes[] = {
         [EVENT_APPLIED] = "taken in",
         [EVENT_SAME] = "known already",
         [EVENT_STALE] = "older than what is known, ignored",
         [EVENT_FULL] = "ignored",
+    };
+    static const enum event_result results[] = {
+        [EVENT_APPLIED] = EVENT_WAS_APPLIED,
+        [EVENT_SAME] = EVENT_WAS_SAME,
+        [EVENT_STALE] = EVENT_WAS_STALE,
+        [EVENT_FULL] = EVENT_WAS_FULL,
     };
     static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 1);
 
@@ -233,13 +240,18 @@ event_taken(struct agent *agent, const char *what, enum object_kind kind,
     }
     VLOG_DBG("inventory: %s %s \"%s\" revision %"PRIu64": %s", what,
              object_kind_to_string(kind), id, revision, outcomes[outcome]);
-    if (outcome == EVENT_APPLIED && agent->source) {
-        inventory_source_changed(agent->source);
+    agent->n_events[origin][results[outcome]]++;
+    if (outcome == EVENT_APPLIED) {
+        latency_arrived(&agent->latency, time_usec());
+        if (agent->source) {
+            inventory_source_changed(agent->source);
+        }
     }
 }
 
 static void
-take_put(struct agent *agent, struct inventory_event *event)
+take_put(struct agent *agent, struct inventory_event *event,
+         enum event_origin origin)
 {
     enum object_kind kind = event->object->kind;
     uint64_t revision = event->object->revision;
@@ -247,23 +259,26 @@ take_put(struct agent *agent, struct inventory_event *event)
 
     ovs_strlcpy(id, event->object->id, sizeof id);
     event_taken(agent, "put", kind, id, revision,
-                inventory_put(agent->inventory, event->object, time_msec()));
+                inventory_put(agent->inventory, event->object, time_msec()),
+                origin);
     event->object = NULL;
 }
 
 void
-wiring_take_event(struct agent *agent, struct inventory_event *event)
+wiring_take_event(struct agent *agent, struct inventory_event *event,
+                  enum event_origin origin)
 {
     switch (event->type) {
     case INVENTORY_EVENT_PUT:
-        take_put(agent, event);
+        take_put(agent, event, origin);
         break;
     case INVENTORY_EVENT_DELETE:
         event_taken(agent, "delete", event->kind, event->id, event->revision,
                     inventory_delete(agent->inventory, event->kind, event->id,
-                                     event->revision, time_msec()));
+                                     event->revision, time_msec()), origin);
         break;
     case INVENTORY_EVENT_THIN:
+        agent->n_events[origin][EVENT_WAS_THIN]++;
         if (agent->source) {
             /* "Not modified" would not say that the change is known. */
             inventory_source_changed(agent->source);
@@ -281,7 +296,7 @@ wiring_take_event(struct agent *agent, struct inventory_event *event)
 static void
 source_event(void *agent_, struct inventory_event *event)
 {
-    wiring_take_event(agent_, event);
+    wiring_take_event(agent_, event, EVENT_BY_WATCH);
 }
 
 struct inventory_sink

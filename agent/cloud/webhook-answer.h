@@ -24,6 +24,7 @@ struct webhook_answer {
 
     struct smap headers;        /* More header fields. */
     bool close;                 /* The connection is closed with it. */
+    bool metrics;               /* Its body are the metrics. */
 };
 
 void webhook_answer_init(struct webhook_answer *);

@@ -118,30 +118,38 @@ log_refusal(const struct connection *c, const struct webhook_answer *answer)
 
 /* Answering. */
 
+const struct webhook_answer_kind webhook_answers[N_WEBHOOK_ANSWERS] = {
+    { MHD_HTTP_ACCEPTED, "taken" },
+    { MHD_HTTP_NO_CONTENT, "taken" },
+    { MHD_HTTP_BAD_REQUEST, "refused" },
+    { MHD_HTTP_UNAUTHORIZED, "unauthorized" },
+    { MHD_HTTP_CONTENT_TOO_LARGE, "refused" },
+    { MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, "refused" },
+    { MHD_HTTP_UNPROCESSABLE_CONTENT, "refused" },
+    { MHD_HTTP_TOO_MANY_REQUESTS, "too_fast" },
+    { MHD_HTTP_SERVICE_UNAVAILABLE, "not_ready" },
+};
+
 static void
 count(struct webhook_status *counts, unsigned int status)
 {
     counts->n_requests++;
-    switch (status) {
-    case MHD_HTTP_UNAUTHORIZED:
-        counts->n_unauthorized++;
-        break;
-
-    case MHD_HTTP_BAD_REQUEST:
-    case MHD_HTTP_CONTENT_TOO_LARGE:
-    case MHD_HTTP_UNSUPPORTED_MEDIA_TYPE:
-    case MHD_HTTP_UNPROCESSABLE_CONTENT:
-        counts->n_refused++;
-        break;
-
-    case MHD_HTTP_TOO_MANY_REQUESTS:
-        counts->n_too_fast++;
-        break;
-
-    case MHD_HTTP_SERVICE_UNAVAILABLE:
-        counts->n_unavailable++;
-        break;
+    for (size_t i = 0; i < N_WEBHOOK_ANSWERS; i++) {
+        counts->n_answered[i] += webhook_answers[i].status == status;
     }
+}
+
+uint64_t
+webhook_status_count(const struct webhook_status *status, const char *result)
+{
+    uint64_t n = 0;
+
+    for (size_t i = 0; i < N_WEBHOOK_ANSWERS; i++) {
+        if (!strcmp(webhook_answers[i].result, result)) {
+            n += status->n_answered[i];
+        }
+    }
+    return n;
 }
 
 static void
@@ -157,11 +165,18 @@ account(struct connection *c)
 static enum MHD_Result
 answer(struct connection *c)
 {
-    struct MHD_Response *response = webhook_answer_response(
-        &c->request.answer);
-    enum MHD_Result result = MHD_queue_response(
-        c->mhd, c->request.answer.status, response);
+    const struct webhook_answer *a = &c->request.answer;
+    struct MHD_Response *response;
+    enum MHD_Result result;
 
+    if (a->metrics) {
+        response = webhook_metrics_get(&c->all->metrics, &c->all->sink,
+                                       time_msec());
+        c->all->counts.n_scrapes++;
+        return MHD_queue_response(c->mhd, a->status, response);
+    }
+    response = webhook_answer_response(a);
+    result = MHD_queue_response(c->mhd, a->status, response);
     MHD_destroy_response(response);
     account(c);
     return result;
@@ -514,6 +529,7 @@ webhook_connections_destroy(struct webhook_connections *all)
 {
     ovs_assert(ovs_list_is_empty(&all->clients.clients));
     webhook_linger_destroy(&all->linger);
+    webhook_metrics_uninit(&all->metrics);
 }
 
 void

@@ -22,6 +22,7 @@
 #include "cloud/webhook-clients.h"
 #include "cloud/webhook-handshake.h"
 #include "cloud/webhook-linger.h"
+#include "cloud/webhook-metrics.h"
 #include "cloud/webhook-server.h"
 
 struct webhook_intake;
@@ -35,6 +36,7 @@ struct webhook_connections {
     struct webhook_handshakes handshakes;
     struct webhook_clients clients;
     struct webhook_linger linger;
+    struct webhook_metrics metrics;
     bool stopping;
     uint64_t n_calls;           /* Of the callbacks below, and what leads to
                                  * such: there is something to do. */

@@ -77,6 +77,15 @@ answer_readyz(const struct webhook_route *route OVS_UNUSED,
     }
 }
 
+static void
+answer_metrics(const struct webhook_route *route OVS_UNUSED,
+               const struct webhook_sink *sink OVS_UNUSED,
+               struct webhook_answer *answer)
+{
+    webhook_answer_set(answer, MHD_HTTP_OK, "%s", "");
+    answer->metrics = true;
+}
+
 typedef void answer_func(const struct webhook_route *,
                          const struct webhook_sink *,
                          struct webhook_answer *);
@@ -92,6 +101,8 @@ static const struct {
     { "/healthz", "HEAD", "GET, HEAD", answer_healthz },
     { "/readyz", "GET", "GET, HEAD", answer_readyz },
     { "/readyz", "HEAD", "GET, HEAD", answer_readyz },
+    { "/metrics", "GET", "GET, HEAD", answer_metrics },
+    { "/metrics", "HEAD", "GET, HEAD", answer_metrics },
 };
 
 bool
@@ -120,7 +131,8 @@ webhook_route_is_events(const struct webhook_route *route,
         smap_replace(&answer->headers, "Allow", allow);
     } else {
         webhook_answer_set(answer, MHD_HTTP_NOT_FOUND,
-                           "there are /v1/events, /healthz and /readyz");
+                           "there are /v1/events, /healthz, /readyz and "
+                           "/metrics");
     }
     return false;
 }

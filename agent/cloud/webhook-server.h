@@ -6,9 +6,10 @@
 /* The listener for webhooks (contract 4), on libmicrohttpd, driven by the poll
  * loop.
  *
- * Routes: POST and OPTIONS /v1/events, GET /healthz and /readyz.  Who sends
- * events must have signed them with one of the secrets (webhook-signature.h),
- * if there is a secret; nothing unsigned changes anything.
+ * Routes: POST and OPTIONS /v1/events, GET /healthz, /readyz and /metrics.
+ * Who sends events must have signed them with one of the secrets
+ * (webhook-signature.h), if there is a secret; nothing unsigned changes
+ * anything.
  *
  * Everything from a client is hostile until checked, and everything a client
  * can make us keep is bounded: connections (the one that has been idle for the
@@ -21,6 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct ds;
 struct inventory_event;
 
 struct webhook_sink {
@@ -51,7 +53,18 @@ struct webhook_sink {
 
     /* The server will not ask any more. */
     void (*forget)(void *aux, uint64_t ticket);
+
+    /* Appends the metrics, as Prometheus' text format 0.0.4. */
+    void (*metrics)(void *aux, struct ds *);
 };
+
+/* What a POST to /v1/events may be answered with. */
+enum { N_WEBHOOK_ANSWERS = 9 };
+struct webhook_answer_kind {
+    unsigned int status;        /* HTTP's. */
+    const char *result;         /* What that means, in a word. */
+};
+extern const struct webhook_answer_kind webhook_answers[N_WEBHOOK_ANSWERS];
 
 /* Strings may be NULL where not set.  Files are read again when they
  * change. */
@@ -89,18 +102,20 @@ struct webhook_status {
     size_t n_secrets;
     const char *error;          /* What is wrong with a file now, or NULL. */
     size_t n_connections, n_waiting;
+    uint64_t n_answered[N_WEBHOOK_ANSWERS];     /* By webhook_answers. */
     uint64_t n_requests;        /* POST /v1/events, all that were answered. */
     uint64_t n_taken;           /* 202 and 204, without repetitions. */
     uint64_t n_repeated;        /* webhook-id seen before. */
-    uint64_t n_unauthorized;    /* 401 */
-    uint64_t n_refused;         /* 400, 413, 415, 422 */
-    uint64_t n_too_fast;        /* 429 */
-    uint64_t n_unavailable;     /* 503 */
+    uint64_t n_scrapes;         /* GET /metrics. */
     uint64_t n_evicted;         /* Connections closed to make room, or because
                                  * they took too long. */
     long long int last_taken;   /* time_msec(), 0: never. */
 };
 void webhook_server_get_status(const struct webhook_server *,
                                struct webhook_status *);
+
+/* How many POST requests to /v1/events had that result. */
+uint64_t webhook_status_count(const struct webhook_status *,
+                              const char *result);
 
 #endif /* webhook-server.h */

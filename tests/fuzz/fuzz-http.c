@@ -93,6 +93,12 @@ get_free_port(void)
 }
 
 static void
+put_metrics(void *aux OVS_UNUSED, struct ds *s)
+{
+    ds_put_cstr(s, "# TYPE a gauge\na 1\n");
+}
+
+static void
 listen_on(struct listener *listener, bool has_secret)
 {
     static const char secret[] = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n";
@@ -103,6 +109,7 @@ listen_on(struct listener *listener, bool has_secret)
         .events = take,
         .is_installed = is_installed,
         .forget = forget,
+        .metrics = put_metrics,
     };
     char *path = xasprintf("%s/secrets", fuzz_folder());
 

@@ -23,6 +23,7 @@ ANSWERS = {
     ("/v1/events", "options"): {200, 400},
     ("/healthz", "get"): {200},
     ("/readyz", "get"): {200, 503},
+    ("/metrics", "get"): {200},
 }
 
 # What each object of the page has to have and may have besides.

@@ -101,12 +101,19 @@ sink_forget(void *aux OVS_UNUSED, uint64_t ticket)
     tell("forget");
 }
 
+static void
+sink_metrics(void *aux OVS_UNUSED, struct ds *s)
+{
+    ds_put_cstr(s, "# TYPE a gauge\na 1\n");
+}
+
 static const struct webhook_sink sink = {
     .why_not = sink_why_not,
     .why_not_ready = sink_why_not_ready,
     .events = sink_events,
     .is_installed = sink_is_installed,
     .forget = sink_forget,
+    .metrics = sink_metrics,
 };
 
 #define assert_told(S)                                  \
@@ -213,6 +220,15 @@ get_status(void)
 
     webhook_server_get_status(server, &status);
     return status;
+}
+
+/* How many requests were answered so. */
+static uint64_t
+count(const char *result)
+{
+    struct webhook_status status = get_status();
+
+    return webhook_status_count(&status, result);
 }
 
 /* Lets the server do what there is to do, or wait for up to 'ms'; wakes up for
@@ -567,7 +583,8 @@ test_refused(void **state OVS_UNUSED)
     assert_told("");
 
     struct webhook_status status = get_status();
-    assert_int_equal(status.n_refused, ARRAY_SIZE(cases));
+    assert_int_equal(webhook_status_count(&status, "refused"),
+                     ARRAY_SIZE(cases));
     assert_int_equal(status.n_taken, 0);
 }
 
@@ -584,6 +601,10 @@ test_routes(void **state OVS_UNUSED)
     free_answer(&a);
     close(fd);
 
+    send_and_expect(request("GET", "/metrics", "", ""), 200,
+                    "# TYPE a gauge\na 1\n");
+    send_and_expect(request("GET", "/metrics", "", ""), 200,
+                    "Content-Type: text/plain; version=0.0.4; charset=utf-8");
     send_and_expect(request("GET", "/", "", ""), 404, "/v1/events");
     send_and_expect(request("POST", "/v1/events/", STANDARD, PUT("vm1")), 404,
                     NULL);
@@ -679,7 +700,7 @@ test_unauthorized(void **state OVS_UNUSED)
                         "made with the secret");
     free(headers);
     free(signature);
-    assert_int_equal(get_status().n_unauthorized, 7);
+    assert_int_equal(count("unauthorized"), 7);
 }
 
 /* Nothing unsigned changes anything. */
@@ -1318,7 +1339,7 @@ test_too_fast(void **state OVS_UNUSED)
     for (int i = 0; i < N; i++) {
         ds_put_cstr(&many, text);
     }
-    until((write_text(fd, ds_cstr(&many)), get_status().n_too_fast));
+    until((write_text(fd, ds_cstr(&many)), count("too_fast")));
     assert_told("put vm1");
 
     struct answer answer;
@@ -1359,7 +1380,7 @@ test_repeated_too_fast(void **state OVS_UNUSED)
     for (int i = 0; i < 100; i++) {
         ds_put_cstr(&many, text);
     }
-    until((write_text(fd, ds_cstr(&many)), get_status().n_too_fast));
+    until((write_text(fd, ds_cstr(&many)), count("too_fast")));
 
     /* Right behind them. */
     free(text);

@@ -23,6 +23,8 @@ unit_bfd-watch := agent/bfd-watch.o agent/facts.o agent/listing.o \
 unit_memory-trim := agent/memory-trim.o
 unit_listing := agent/listing.o
 unit_pass-watch := agent/pass-watch.o
+unit_exposition := agent/exposition.o agent/histogram.o
+unit_latency := agent/latency.o agent/histogram.o
 unit_config := agent/config.o agent/core/objects.o \
     $(addprefix agent/cloud/,inventory-url.o listen-address.o safe-text.o) \
     -lcurl
@@ -59,6 +61,7 @@ unit_http-watch := $(unit_inventory-source)
 unit_webhook-signature := agent/cloud/webhook-signature.o
 unit_webhook-replay := agent/cloud/webhook-replay.o
 unit_webhook-answer := agent/cloud/webhook-answer.o -lmicrohttpd
+unit_webhook-metrics := agent/cloud/webhook-metrics.o -lmicrohttpd
 unit_webhook-headers := agent/cloud/webhook-headers.o
 unit_webhook-clients := agent/cloud/webhook-clients.o
 unit_webhook-secrets := $(addprefix agent/cloud/,webhook-secrets.o \

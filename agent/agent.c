@@ -48,6 +48,7 @@ agent_init(struct agent *agent, const struct config *config,
     agent->config = *config;
     agent->told_missing = N_SETTINGS;
     agent->started = time_msec();
+    agent->started_wall = time_wall_msec();
     shash_init(&agent->served);
     waits_init(&agent->waits);
     agent->settling = settling_create();

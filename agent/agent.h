@@ -107,6 +107,7 @@ struct agent {
 
     struct shash served;        /* Contains struct served_ports, by name. */
     long long int started;      /* In ms. */
+    long long int started_wall; /* The same in Unix time. */
     struct pass_watch pass_watch;
     struct address_watch addresses;
     bool address_missing[2];    /* encap-ip not configured on this host. */

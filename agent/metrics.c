@@ -48,7 +48,7 @@ put_longest_pass(const struct scrape *s, struct exposition *x)
 static void
 put_start_time(const struct scrape *s, struct exposition *x)
 {
-    exposition_seconds(x, time_wall_msec() - (s->now - s->agent->started));
+    exposition_seconds(x, s->agent->started_wall);
 }
 
 static void

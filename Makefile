@@ -194,7 +194,7 @@ install: all
 	install -D -m 755 $(BUILD)/vtepd $(DESTDIR)$(PREFIX)/sbin/vtepd
 	install -d $(SHARE)/man/man5 $(SHARE)/man/man7 $(SHARE)/man/man8 \
 	    $(SHARE)/bash-completion/completions $(DESTDIR)$(UNITDIR) \
-	    $(EXAMPLES)/schema
+	    $(EXAMPLES)/schema $(EXAMPLES)/prometheus $(EXAMPLES)/grafana
 	install -m 644 packaging/man/*.5 $(SHARE)/man/man5
 	install -m 644 packaging/man/*.7 $(SHARE)/man/man7
 	install -m 644 packaging/man/*.8 $(SHARE)/man/man8
@@ -207,6 +207,8 @@ install: all
 	install -m 644 packaging/systemd/openvswitch-user.conf \
 	    packaging/examples/inventory.json $(EXAMPLES)
 	install -m 644 schema/* $(EXAMPLES)/schema
+	install -m 644 packaging/prometheus/* $(EXAMPLES)/prometheus
+	install -m 644 packaging/grafana/* $(EXAMPLES)/grafana
 
 # Both from a tarball of this folder, so nothing that was built here is used.
 deb: packages-deb

@@ -223,8 +223,8 @@ def test_removal_and_purge(host: Example) -> None:
     host.vsctl("set", "Bridge", BRIDGE, "flow_tables:99=@t", "--",
                "--id=@t", "create", "Flow_Table", "name=theirs", "--",
                "set", "Open_vSwitch", ".", "external_ids:vtepd-host=hv1")
-    assert purge() == ["rm -rf /var/lib/vtepd /etc/vtepd/credentials",
-                       "rmdir /etc/vtepd"]
+    assert purge() == ["rm -rf /var/lib/vtepd",
+                       "rmdir /etc/vtepd/credentials /etc/vtepd"]
     assert len(host.flows()) == 1 and "cookie=0x1," in host.flows()[0]
     assert sorted(host.vsctl("list-ports", BRIDGE).split()) \
         == ["tap1", "tap4", "vm0"]

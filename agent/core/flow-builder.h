@@ -72,5 +72,8 @@ void flow_match_valid_request(struct match *, const struct in6_addr *ip);
 void flow_build_routed_endpoint(struct flow_builder *,
                                 const struct endpoint_record *);
 void flow_build_routing(struct flow_builder *);
+/* flow-services.c: what the agent answers a local endpoint, and guards it
+ * against. */
+void flow_put_services(struct flow_builder *, const struct endpoint_record *);
 
 #endif /* flow-builder.h */

@@ -313,6 +313,7 @@ endpoint_record_flows(const struct endpoint_record *r, flow_cb *cb, void *aux)
         if (r->snoops) {
             snoop_port_flows(&b, r->out);
         }
+        flow_put_services(&b, r);
     }
     if (r->routed) {
         flow_build_routed_endpoint(&b, r);
@@ -354,6 +355,7 @@ endpoint_record_equals(const struct endpoint_record *a,
         || a->guard_garp != b->guard_garp || a->floods != b->floods
         || a->snoops != b->snoops
         || a->routed != b->routed
+        || a->services != b->services
         || a->n_addresses != b->n_addresses || a->n_macs != b->n_macs
         || memcmp(a->macs, b->macs, a->n_macs * sizeof *a->macs)) {
         return false;

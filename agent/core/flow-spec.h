@@ -86,6 +86,8 @@ enum drop_cause {
     DROP_NO_MEMBER,             /* Of a group without a member. */
     DROP_NOT_HOLDER,            /* A shared address that another one holds. */
     DROP_ANNOUNCEMENT,          /* Of a shared address: told to the agent. */
+    DROP_ROGUE_DHCP,            /* A VM sent what only a server may. */
+    DROP_ROGUE_ROUTER,          /* A VM sent what only a router may. */
     N_DROP_CAUSES
 };
 const char *drop_cause_to_string(enum drop_cause);
@@ -135,6 +137,7 @@ struct endpoint_record {
     bool floods;                /* The segment replicates unknown unicast. */
     bool snoops;                /* Local: it is heard what the VM joins. */
     bool routed;                /* A router joins the segment. */
+    uint8_t services;           /* Of a local one: endpoint-services.h. */
     uint16_t n_addresses;
     uint16_t n_macs;            /* Further MACs that lead to it. */
     struct eth_addr *macs;

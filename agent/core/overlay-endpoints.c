@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/endpoint-services.h"
 #include "hash.h"
 #include "packets.h"
 #include "util.h"
@@ -103,6 +104,7 @@ make_record(const struct overlay *ov, const struct endpoint *e,
     r->floods = e->segment->object.unknown_unicast == POLICY_REPLICATE;
     r->snoops = local && e->segment->object.multicast == POLICY_SNOOP;
     r->routed = inventory_segment_router(ov->inventory, e->segment) != NULL;
+    r->services = local ? endpoint_services(ov->inventory, e) : 0;
     r->n_addresses = 0;
     for (size_t i = 0; i < e->n_claims; i++) {
         const struct claim *c = &e->claims[i];
@@ -249,6 +251,7 @@ apply_local(struct overlay *ov, struct endpoint_node *node,
     }
 
     struct local old = *l;
+    ov->locals_seqno++;
     if (old.port) {
         overlay_unindex_local(ov, l);
         ovs_list_remove(&l->local_list);

@@ -51,6 +51,7 @@ struct overlay {
     struct endpoint_node **waiting; /* Touched, without a record. */
     size_t n_waiting, allocated_waiting;
     struct hmap locals;         /* Contains struct locals. */
+    uint64_t locals_seqno;      /* See overlay_locals_seqno(). */
     struct hmap record_classes; /* Contains struct record_classes. */
     struct hmap live_segments;  /* Contains struct live_segments. */
     struct hmap local_ports;    /* struct locals with 'port', by ofport. */
@@ -139,6 +140,7 @@ struct record_class {
     bool floods;
     bool snoops;
     bool routed;
+    uint8_t services;
 };
 
 /* What the overlay keeps of an endpoint that is plugged in here. */

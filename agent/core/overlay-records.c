@@ -55,7 +55,8 @@ class_equals(const struct record_class *a, const struct record_class *b)
            && a->guard_garp == b->guard_garp
            && a->floods == b->floods
            && a->snoops == b->snoops
-           && a->routed == b->routed;
+           && a->routed == b->routed
+           && a->services == b->services;
 }
 
 static struct record_class *
@@ -67,6 +68,7 @@ ref_class(struct overlay *ov, const struct want *want)
         .metadata = r->metadata, .out = r->out, .place = r->place,
         .port_security = r->port_security, .guard_garp = r->guard_garp,
         .floods = r->floods, .snoops = r->snoops, .routed = r->routed,
+        .services = r->services,
     };
     uint32_t hash = class_hash(&key);
     struct record_class *c;
@@ -211,6 +213,7 @@ overlay_unpack_record(const struct installed *in)
     r->floods = c->floods;
     r->snoops = c->snoops;
     r->routed = c->routed;
+    r->services = c->services;
     for (size_t i = 0; i < in->n_addresses; i++) {
         p = get_address(p, in, &r->addresses[i]);
     }

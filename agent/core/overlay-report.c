@@ -242,17 +242,6 @@ report_mtu(struct overlay *ov, const struct segment_node *segment)
     }
 }
 
-static bool
-has_dhcp(const struct segment_object *o)
-{
-    for (size_t i = 0; i < o->n_subnets; i++) {
-        if (o->subnets[i].dhcp) {
-            return true;
-        }
-    }
-    return false;
-}
-
 void
 overlay_report_segment(struct overlay *ov, const struct segment_node *segment)
 {
@@ -271,10 +260,6 @@ overlay_report_segment(struct overlay *ov, const struct segment_node *segment)
             conflicts_add(c, "segment \"%s\": \"multicast\": \"snoop\" is not "
                           "served by this version and works like \"drop\"",
                           segment->id);
-        }
-        if (has_dhcp(&segment->object)) {
-            conflicts_add(c, "segment \"%s\": \"dhcp\" of its subnets is not "
-                          "served by this version", segment->id);
         }
         report_copies(ov, segment);
         report_mtu(ov, segment);

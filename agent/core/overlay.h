@@ -210,6 +210,10 @@ struct overlay_port_owner {
 bool overlay_find_port(const struct overlay *, uint32_t ofport,
                        struct overlay_port_owner *);
 
+/* The endpoint that is served on a port, or NULL. */
+const struct endpoint *overlay_find_client(const struct overlay *,
+                                           uint32_t ofport);
+
 /* The live segment that 'metadata' stands for, or NULL. */
 const struct segment_node *overlay_find_metadata(const struct overlay *,
                                                  uint64_t metadata);
@@ -220,6 +224,18 @@ typedef void overlay_peer_cb(const struct host_node *peer, uint32_t group,
                              void *aux);
 void overlay_for_each_peer(const struct segment_node *, overlay_peer_cb *,
                            void *aux);
+
+/* The endpoints that are served here, with their ports, in no order. */
+void overlay_for_each_served(const struct overlay *, overlay_local_cb *,
+                             void *aux);
+
+/* Grows whenever one comes, goes or changes its port. */
+uint64_t overlay_locals_seqno(const struct overlay *);
+
+/* What VMs in a segment may send, in bytes: its MTU; if it has none, what fits
+ * through any tunnel that may leave from here; 0 if that is not known. */
+uint16_t overlay_segment_mtu(const struct overlay *,
+                             const struct segment_node *);
 
 /* The flows that the sink was told of for a segment, and for what comes in
  * from a tunnel. */

@@ -68,6 +68,8 @@ static const char *const drop_cause_names[N_DROP_CAUSES] = {
     [DROP_NO_MEMBER] = "no-member",
     [DROP_NOT_HOLDER] = "not-holder",
     [DROP_ANNOUNCEMENT] = "announcement",
+    [DROP_ROGUE_DHCP] = "rogue-dhcp",
+    [DROP_ROGUE_ROUTER] = "rogue-router",
 };
 
 const char *

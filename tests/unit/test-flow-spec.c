@@ -11,6 +11,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "core/endpoint-services.h"
 #include "core/flow-builder.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/ofp-actions.h"
@@ -252,6 +253,68 @@ test_local_with_port_security(void **state OVS_UNUSED)
                   "nd_target=fd00::2,nd_tll=00:00:00:00:00:00 "
                   "actions=goto_table:20\n");
     free(r);
+}
+
+/* Flows of a record that one without services does not have. */
+static void
+check_services(uint8_t services, bool port_security, const char *expected)
+{
+    struct endpoint_record *without = make_endpoint(PLACE_LOCAL, 5, "", "");
+    struct endpoint_record *with = make_endpoint(PLACE_LOCAL, 5, "", "");
+    struct ds s = DS_EMPTY_INITIALIZER;
+
+    without->port_security = with->port_security = port_security;
+    with->services = services;
+    assert_int_equal(endpoint_record_equals(without, with), !services);
+    flow_diff(endpoint_flows, without, with, put_flow, put_flow, &s);
+    assert_string_equal(ds_cstr(&s), expected);
+    ds_destroy(&s);
+    free(without);
+    free(with);
+}
+
+/* What the agent answers gets no farther. */
+static void
+test_services(void **state OVS_UNUSED)
+{
+    check_services(0, true, "");
+    check_services(SERVICE_DHCP4, true,
+                   "table=25, priority=100,udp,in_port=5,tp_src=68,tp_dst=67 "
+                     "actions=controller(userdata=01,"
+                     "meter_id=5)\n"
+                   "table=10, priority=100,udp,in_port=5,"
+                     "dl_src=02:00:00:00:00:02,tp_src=68,tp_dst=67 "
+                     "actions=goto_table:25\n");
+    check_services(SERVICE_DHCP4 | SERVICE_DHCP4_OWN_IP, false,
+                   "table=25, priority=100,udp,in_port=5,tp_src=68,tp_dst=67 "
+                     "actions=controller(userdata=01,"
+                     "meter_id=5)\n"
+                   "table=20, priority=100,arp,in_port=5,arp_tpa=169.254.0.67,"
+                     "arp_op=1 actions=set_field:0x27674657064->xreg1,"
+                     "goto_table:21\n");
+    check_services(SERVICE_IPV6, true,
+                   "table=25, priority=100,udp6,in_port=5,tp_src=546,"
+                     "tp_dst=547 actions=controller("
+                     "userdata=02,meter_id=5)\n"
+                   "table=25, priority=100,icmp6,in_port=5,icmp_type=133 "
+                     "actions=controller(userdata=03,"
+                     "meter_id=5)\n");
+}
+
+/* What a VM may not say where the agent says it. */
+static void
+test_guards(void **state OVS_UNUSED)
+{
+    check_services(GUARD_DHCP4, true,
+                   "table=25, priority=90,udp,in_port=5,tp_dst=68 "
+                     "actions=drop because rogue-dhcp\n");
+    check_services(GUARD_IPV6, true,
+                   "table=25, priority=90,udp6,in_port=5,tp_dst=546 "
+                     "actions=drop because rogue-dhcp\n"
+                   "table=25, priority=90,icmp6,in_port=5,icmp_type=134 "
+                     "actions=drop because rogue-router\n"
+                   "table=25, priority=90,icmp6,in_port=5,icmp_type=137 "
+                     "actions=drop because rogue-router\n");
 }
 
 /* Prefixes and others' MACs from 'allowed_pairs'. */
@@ -1189,6 +1252,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_local_without_port_security),
         cmocka_unit_test(test_local_with_port_security),
+        cmocka_unit_test(test_services),
+        cmocka_unit_test(test_guards),
         cmocka_unit_test(test_pairs),
         cmocka_unit_test(test_remote),
         cmocka_unit_test(test_remote_of_flooding_segment),

@@ -1283,7 +1283,6 @@ test_not_served_is_reported(void **state OVS_UNUSED)
                           "\"blue\" is in several",
                           "endpoint \"b2\": address 10.0.0.9 in segment "
                           "\"blue\" is in several",
-                          "segment \"blue\": \"dhcp\"",
                           "segment \"blue\": \"multicast\": \"snoop\"", NULL);
     assert_null(model_actions(h, "table=20, priority=100,arp,metadata=0x4d,"
                               "arp_tpa=10.0.0.9,arp_op=1"));

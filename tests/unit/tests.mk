@@ -30,6 +30,7 @@ unit_config := agent/config.o agent/core/objects.o \
     -lcurl
 unit_dhcp4 := tests/unit/dhcp4-frames.o $(addprefix agent/services/, \
     dhcp4.o dhcp4-message.o udp-packet.o)
+unit_leases := agent/leases.o
 unit_list-schedule := agent/cloud/list-schedule.o
 unit_watch-schedule := agent/cloud/watch-schedule.o
 unit_inventory-url := agent/cloud/inventory-url.o -lcurl
@@ -89,6 +90,7 @@ unit_inventory := tests/unit/inventory-text.o $(addprefix agent/core/, \
 unit_inventory-event := $(unit_inventory)
 unit_flow-spec := $(flow_objects) $(unit_inventory)
 unit_flow-route := $(unit_flow-spec)
+unit_endpoint-services := agent/core/endpoint-services.o $(unit_inventory)
 unit_explain-trace := agent/explain-trace.o agent/local-address.o \
     $(flow_objects)
 unit_explain-names := agent/explain-names.o $(unit_inventory)
@@ -100,8 +102,6 @@ unit_flow-drift := $(addprefix agent/openflow/,flow-drift.o flow-repair.o \
     installed-flows.o repair-history.o) agent/core/flow-diff.o
 unit_switch-session := $(patsubst %.c,%.o,$(wildcard agent/openflow/*.c)) \
     $(flow_objects) tests/unit/ovsdb-sandbox.o tests/unit/openflow-relay.o
-    $(flow_objects) $(addprefix agent/core/,flow-diff.o pipeline.o punt.o) \
-    tests/unit/ovsdb-sandbox.o tests/unit/openflow-relay.o
 unit_igmp := $(addprefix agent/services/,igmp.o group-message.o) \
     tests/unit/group-text.o
 unit_mld := $(addprefix agent/services/,mld.o group-message.o) \

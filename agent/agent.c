@@ -12,6 +12,7 @@
 #include "agent/explain.h"
 #include "agent/learned-file.h"
 #include "agent/local-address.h"
+#include "agent/multicast.h"
 #include "agent/punts.h"
 #include "agent/settings.h"
 #include "agent/settling.h"
@@ -69,6 +70,7 @@ agent_init(struct agent *agent, const struct config *config,
     agent->ovsdb = ovsdb_client_create(remote, &callbacks);
     agent->punts = punts_create();
     agent->session = switching_create_session(agent);
+    multicast_start(agent);
 
     static struct ovsdb_table_name names[32];
     ovs_assert(n_flow_table_names <= ARRAY_SIZE(names));
@@ -91,6 +93,7 @@ agent_destroy(struct agent *agent)
     inventory_source_destroy(agent->source);
     inventory_cache_destroy(agent->cache);
     learned_file_destroy(agent->learned);
+    multicast_stop(agent);
     overlay_destroy(agent->overlay);
     inventory_destroy(agent->inventory);
     switch_session_destroy(agent->session);
@@ -365,6 +368,8 @@ agent_run(struct agent *agent)
     did(agent, "looking at this host's addresses");
     run_overlay(agent);
     did(agent, "working out flows and tunnels");
+    multicast_run(agent);
+    did(agent, "multicast");
     settling_run(agent->settling, agent->session, &agent->waits);
     webhooks_answer(agent);
     did(agent, "answering webhooks");
@@ -412,6 +417,7 @@ agent_wait(struct agent *agent)
     }
     switch_counters_wait(agent->counters);
     switching_wait(agent);
+    multicast_wait(agent);
     if (is_ready(agent)) {
         long long int next = overlay_next_time(agent->overlay);
 

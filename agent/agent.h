@@ -29,6 +29,7 @@ struct explainer;
 struct inventory_cache;
 struct inventory_source;
 struct learned_file;
+struct multicast_service;
 struct ovsdb_client;
 struct punts;
 struct settling;
@@ -62,6 +63,8 @@ struct agent {
     struct inventory_cache *cache;
     long long int cache_patience;   /* See agent_has_inventory(). */
     struct learned_file *learned;
+    struct multicast_service *multicast;
+    uint64_t memberships_seqno; /* Of those that are in the file. */
     struct inventory *inventory;
     struct overlay *overlay;
     struct overlay_sink overlay_sink;

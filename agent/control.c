@@ -33,8 +33,8 @@ struct command {
                                 /* ...else explains, and answers later. */
 };
 
-static command_func run_endpoints, run_resync, run_approve_deletions,
-    run_metrics;
+static command_func run_endpoints, run_multicast, run_resync,
+    run_approve_deletions, run_metrics;
 
 static const struct command commands[] = {
     { "vtepd/status", "[json]", 0, true, report_status, NULL },
@@ -42,6 +42,8 @@ static const struct command commands[] = {
     { "vtepd/segments", "[json]", 0, true, report_segments, NULL },
     { "vtepd/endpoints", "[SEGMENT] [json]", 1, true, NULL,
       run_endpoints },
+    { "vtepd/multicast", "[SEGMENT] [json]", 1, true, NULL,
+      run_multicast },
     { "vtepd/tunnels", "[json]", 0, true, report_tunnels, NULL },
     { "vtepd/explain", "FROM TO [json] | HOST [json]", 2, true, NULL, NULL },
     { "vtepd/metrics", "", 0, false, NULL, run_metrics },
@@ -61,20 +63,31 @@ escape(const char *argument)
 }
 
 static char *
+no_segment(const char *segment)
+{
+    char *escaped = escape(segment);
+    char *error = xasprintf("there is no segment \"%s\" in the inventory; "
+                            "vtepd/segments shows those that there are",
+                            escaped);
+
+    free(escaped);
+    return error;
+}
+
+static char *
 run_endpoints(struct agent *agent, const char *segment, bool json,
               struct ds *answer)
 {
-    char *error = NULL;
+    return (report_endpoints(agent, segment, json, answer) ? NULL
+            : no_segment(segment));
+}
 
-    if (!report_endpoints(agent, segment, json, answer)) {
-        char *escaped = escape(segment);
-
-        error = xasprintf("there is no segment \"%s\" in the inventory; "
-                          "vtepd/segments shows those that there are",
-                          escaped);
-        free(escaped);
-    }
-    return error;
+static char *
+run_multicast(struct agent *agent, const char *segment, bool json,
+              struct ds *answer)
+{
+    return (report_multicast(agent, segment, json, answer) ? NULL
+            : no_segment(segment));
 }
 
 static char *

@@ -37,4 +37,9 @@ void report_tunnels(const struct agent *, bool json, struct ds *s);
 bool report_endpoints(const struct agent *, const char *segment, bool json,
                       struct ds *s);
 
+/* Snooped multicast, of 'segment' alone if that is not NULL.  Returns false if
+ * there is no such segment. */
+bool report_multicast(const struct agent *, const char *segment, bool json,
+                      struct ds *s);
+
 #endif /* report.h */

@@ -8,6 +8,7 @@
 
 #include "agent/agent.h"
 #include "agent/bfd-watch.h"
+#include "agent/multicast-service.h"
 #include "cloud/inventory-cache.h"
 #include "cloud/inventory-event.h"
 #include "core/inventory.h"
@@ -419,6 +420,23 @@ tell_port_served(void *agent_, const char *port, bool served)
     }
 }
 
+static void
+tell_snooped(void *agent_, struct segment_node *segment, bool snooped)
+{
+    struct agent *agent = agent_;
+
+    multicast_service_snooped(agent->multicast, segment, snooped);
+}
+
+static void
+tell_listeners(void *agent_, const struct segment_node *segment,
+               const struct in6_addr *group, bool any)
+{
+    struct agent *agent = agent_;
+
+    multicast_service_listeners(agent->multicast, segment, group, any);
+}
+
 struct ovsdb_client_callbacks
 wiring_ovsdb_callbacks(struct agent *agent)
 {
@@ -441,5 +459,7 @@ wiring_overlay_sink(struct agent *agent)
         .tunnel_wanted = tell_tunnel_wanted,
         .tunnel_unwanted = tell_tunnel_unwanted,
         .port_served = tell_port_served,
+        .snooped = tell_snooped,
+        .listeners = tell_listeners,
     };
 }

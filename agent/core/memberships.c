@@ -33,6 +33,7 @@ struct memberships {
     struct hmap segments;       /* Contains struct group_segments. */
     struct ovs_list ages[N_AGES];
     size_t n;                   /* Memberships. */
+    uint64_t seqno;
 };
 
 struct memberships *
@@ -135,6 +136,12 @@ size_t
 memberships_count(const struct memberships *ms)
 {
     return ms->n;
+}
+
+uint64_t
+memberships_seqno(const struct memberships *ms)
+{
+    return ms->seqno;
 }
 
 struct hmap *
@@ -285,6 +292,7 @@ memberships_join(struct memberships *ms, const struct member_id *id,
     m->group->n[id->kind]++;
     set_age(ms, m, usual_age(id->kind), now);
     ms->n++;
+    ms->seqno++;
     ms->changed(m->group, ms->aux);
     return JOIN_NEW;
 }
@@ -325,6 +333,7 @@ drop(struct memberships *ms, struct membership *m)
     ovs_list_remove(&m->age_list);
     group->n[member->kind]--;
     ms->n--;
+    ms->seqno++;
     free(m);
 
     ms->changed(group, ms->aux);

@@ -141,6 +141,9 @@ long long int memberships_next_time(const struct memberships *);
 /* Looking. */
 
 size_t memberships_count(const struct memberships *);
+
+/* Grows whenever a group's members become others. */
+uint64_t memberships_seqno(const struct memberships *);
 struct hmap *memberships_segments(struct memberships *);
 const struct group_segment *memberships_find_segment(
     const struct memberships *, const char *id);

@@ -256,11 +256,6 @@ overlay_report_segment(struct overlay *ov, const struct segment_node *segment)
                       segment->id, segment->object.vni, by->id);
         break;
     case SEGMENT_SERVED:
-        if (segment->object.multicast == POLICY_SNOOP) {
-            conflicts_add(c, "segment \"%s\": \"multicast\": \"snoop\" is not "
-                          "served by this version and works like \"drop\"",
-                          segment->id);
-        }
         report_copies(ov, segment);
         report_mtu(ov, segment);
         break;

@@ -5,6 +5,7 @@ else.  The members are kernels that report as they do."""
 from __future__ import annotations
 
 import contextlib
+import signal
 from collections import Counter
 from collections.abc import Iterator
 
@@ -100,3 +101,128 @@ def test_every_member_once_and_nobody_else(
                        if sender.number(copy.inner.raw) is not None)
         assert ways == {("hv1", "hv2", 77): 100, ("hv1", "hv3", 77): 100}
         other.close()
+
+
+@pytest.mark.parametrize("group", [GROUP, GROUP6])
+def test_who_leaves_hears_no_more(scene: Scene, group: str) -> None:
+    b1, b2, b3, b4, b5, *_ = vms = four(scene)
+    sender = Sender(b1, group)
+    with Membership(b3, group), Membership(b5, group):
+        with Membership(b2, group):
+            wait_members(scene, group, hv1={"b5", "peer hv2", "peer hv3"})
+            with listening(*vms) as ears:
+                sender.send(10)
+                check_stream(sender, ears, "b2", "b3", "b5")
+        wait_members(scene, group, hv1={"b5", "peer hv3"},
+                     hv2={"peer hv1", "peer hv3"})
+        with listening(*vms) as ears:
+            first = sender.sent
+            sender.send(10)
+            check_stream(sender, ears, "b3", "b5", first=first)
+    for host in scene.hv:
+        wait_members(scene, group, **{host: set()})
+    with listening(*vms) as ears, scene.lab.capture() as wire:
+        first = sender.sent
+        sender.send(10)
+        scene.connect(b1, b2)
+        check_stream(sender, ears, first=first)
+    assert not [copy for copy in wire.encapsulated()
+                if sender.number(copy.inner.raw) is not None]
+
+
+def test_member_that_moves_or_dies(scene: Scene) -> None:
+    """The others go on without a gap; who moved is found where it is."""
+    b1, b2, b3, b4, b5, *_ = vms = four(scene)
+    sender = Sender(b1, GROUP)
+    with Membership(b2, GROUP), Membership(b3, GROUP), \
+            listening(*vms) as ears:
+        wait_members(scene, GROUP, hv1={"peer hv2", "peer hv3"})
+        with sender.streaming():
+            b2.move(scene.hv["hv4"])
+            scene.cloud.patch("endpoint", "b2", host="hv4")
+            wait_members(scene, GROUP, hv1={"peer hv3", "peer hv4"},
+                         hv2=set(), hv4={"b2", "peer hv3"})
+        check_stream(sender, {"b3": ears["b3"]}, "b3")
+        first = sender.sent
+        sender.send(50)
+        check_stream(sender, ears, "b2", "b3", first=first)
+
+        b2.unplug()
+        wait_members(scene, GROUP, hv1={"peer hv3"})
+        first = sender.sent
+        sender.send(50)
+        check_stream(sender, ears, "b3", first=first)
+        b2.plug(scene.hv["hv4"])
+        wait_members(scene, GROUP, hv1={"peer hv3", "peer hv4"})
+        scene.delete("endpoint", "b3")
+        wait_members(scene, GROUP, hv1={"peer hv4"})
+        first = sender.sent
+        sender.send(50)
+        check_stream(sender, ears, "b2", first=first)
+
+
+@pytest.mark.parametrize("group", [GROUP, GROUP6])
+def test_nothing_is_lost_over_a_restart(scene: Scene, group: str) -> None:
+    """Of the agent at the sender, at a member, killed or in order, and of all
+    at once: not a datagram is lost, doubled or astray."""
+    b1, b2, b3, b4, b5, *_ = vms = four(scene)
+    sender = Sender(b1, group)
+    with Membership(b2, group), Membership(b3, group), Membership(b5, group), \
+            listening(*vms) as ears:
+        wait_members(scene, group, hv1={"b5", "peer hv2", "peer hv3"},
+                     hv2={"b2", "peer hv1", "peer hv3"},
+                     hv3={"b3", "peer hv1", "peer hv2"})
+        for agent in scene.agents.values():
+            wait_until(lambda: learned(agent, group), "it is in the file")
+        with sender.streaming():
+            scene.agents["hv1"].restart()
+            wait_synced(scene, "hv1")
+            scene.agents["hv2"].stop(signal.SIGKILL)
+            scene.agents["hv2"].start()
+            wait_synced(scene, "hv2")
+            for agent in scene.agents.values():
+                agent.stop()
+            for agent in scene.agents.values():
+                agent.start()
+            wait_synced(scene, *scene.agents)
+            wait_members(scene, group, hv1={"b5", "peer hv2", "peer hv3"})
+        check_stream(sender, ears, "b2", "b3", "b5")
+
+
+def learned(agent: Agent, group: str) -> bool:
+    path = agent.state_file.with_name(
+        agent.state_file.name.replace("inventory-", "learned-"))
+    return path.exists() and group in path.read_text()
+
+
+def wait_synced(scene: Scene, *hosts: str) -> None:
+    """Waits until vtepd has compared everything, and has asked and heard."""
+    for host in hosts:
+        wait_until(lambda: scene.agents[host].show("multicast")["segments"],
+                   f"{host} snoops again",
+                   until=lambda rows: rows and all(
+                       not row["silent_peers"] for row in rows))
+
+
+def test_policy_changes_while_it_runs(scene: Scene) -> None:
+    b1, b2, b3, b4, b5, *_ = vms = four(scene)
+    sender = Sender(b1, GROUP)
+    with Membership(b2, GROUP), listening(*vms) as ears:
+        wait_members(scene, GROUP, hv1={"peer hv2"})
+        scene.segment("blue", 77, multicast="replicate")
+        wait_stream(sender, [ears[name] for name in ("b2", "b3", "b4", "b5")])
+        scene.segment("blue", 77)
+        for host in scene.hv:
+            wait_until(lambda: scene.state(host), f"{host} replicates nothing",
+                       until=lambda text: "priority=60" not in "".join(
+                           line for line in text.splitlines()
+                           if "table=50" in line))
+        first = sender.sent
+        sender.send(10)
+        scene.connect(b1, b2)
+        check_stream(sender, ears, first=first)
+        scene.segment("blue", 77, multicast="snoop")
+        wait_members(scene, GROUP, hv1={"peer hv2"}, hv2={"b2"})
+        first = sender.sent
+        sender.send(10)
+        check_stream(sender, ears, "b2", first=first)

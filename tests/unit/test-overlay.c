@@ -1275,15 +1275,14 @@ static void
 test_not_served_is_reported(void **state OVS_UNUSED)
 {
     struct model_host *h = make_hv1_b1(
-        HOSTS "segment blue 77 snoop dhcp\n"
+        HOSTS "segment blue 77 dhcp\n"
         "endpoint b1 blue hv1 1 pair=10.0.0.9\n"
         "endpoint b2 blue hv2 2 pair=10.0.0.9\n");
 
     model_check_conflicts(h, "endpoint \"b1\": address 10.0.0.9 in segment "
                           "\"blue\" is in several",
                           "endpoint \"b2\": address 10.0.0.9 in segment "
-                          "\"blue\" is in several",
-                          "segment \"blue\": \"multicast\": \"snoop\"", NULL);
+                          "\"blue\" is in several", NULL);
     assert_null(model_actions(h, "table=20, priority=100,arp,metadata=0x4d,"
                               "arp_tpa=10.0.0.9,arp_op=1"));
     relist(h, HOSTS BLUE B1 B2);

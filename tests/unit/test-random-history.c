@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #include "core/inventory.h"
+#include "core/memberships.h"
 #include "core/overlay.h"
 #include "tests/unit/model-switch.h"
 #include "tests/unit/random-objects.h"
@@ -26,7 +27,7 @@
 #define N_HISTORIES 10000
 #define N_STEPS 40
 
-enum { N_PORTS = 5 };
+enum { N_PORTS = 5, N_MEMBERS = 12 };
 
 /* The world: what both overlays look at. */
 
@@ -38,6 +39,14 @@ struct world {
     bool port_there[N_PORTS];
     struct overlay_settings settings;
     long long int now;
+
+    /* Who listens: "vmN" or "hvN" in segment "segN" to a group. */
+    struct world_member {
+        bool joined;
+        char segment[8], id[8];
+        enum member_kind kind;
+        struct in6_addr group;
+    } members[N_MEMBERS];
 };
 
 static void
@@ -97,8 +106,10 @@ change_port(struct world *w, struct model_switch *m)
     w->port_there[i] = !one_in(3);
     if (w->port_there[i]) {
         snprintf(w->port_names[i], sizeof w->port_names[i], "tap%d", i);
-        snprintf(w->port_ids[i], sizeof w->port_ids[i], "vm%d",
-                 (int) rnd(N_ENDPOINTS + 1));
+        if (!w->port_ids[i][0] || one_in(2)) {
+            snprintf(w->port_ids[i], sizeof w->port_ids[i], "vm%d",
+                     (int) rnd(N_ENDPOINTS + 1));
+        }
         w->ports[i] = (struct vm_port) {
             .name = w->port_names[i],
             .iface_id = w->port_ids[i],
@@ -132,10 +143,77 @@ change_settings(struct world *w)
     s->linger = rnd(3) * 1000;
 }
 
+/* Members. */
+
+static void
+tell_member(const struct world *w, const struct overlay *ov,
+            const struct world_member *wm)
+{
+    struct memberships *ms
+        = overlay_memberships(CONST_CAST(struct overlay *, ov));
+    struct member_id id = { wm->segment, wm->kind, wm->id };
+
+    if (wm->joined) {
+        memberships_join(ms, &id, &wm->group, 3, w->now);
+    } else {
+        memberships_leave(ms, &id, &wm->group);
+    }
+}
+
+/* What real members do when they are asked. */
+static void
+tell_members(const struct world *w, const struct overlay *ov)
+{
+    for (int i = 0; i < N_MEMBERS; i++) {
+        if (w->members[i].joined) {
+            tell_member(w, ov, &w->members[i]);
+        }
+    }
+}
+
+/* Where an endpoint is, most of the time. */
+static const char *
+random_segment(const struct world *w, const struct world_member *wm, int n)
+{
+    static const char *const segments[] = { "seg0", "seg1", "seg2", "seg3" };
+    const struct object *o = w->objects[OBJECT_ENDPOINT][n];
+
+    return (wm->kind == MEMBER_ENDPOINT && o && !one_in(4)
+            ? o->endpoint.segment : segments[rnd(N_SEGMENTS)]);
+}
+
+static void
+change_member(struct world *w, const struct overlay *ov)
+{
+    struct world_member *wm = &w->members[rnd(N_MEMBERS)];
+
+    wm->joined = false;
+    if (wm->id[0]) {
+        tell_member(w, ov, wm);
+    }
+    if (!one_in(3)) {
+        bool peer = one_in(2);
+        int n = rnd(peer ? N_HOSTS : N_ENDPOINTS);
+
+        wm->joined = true;
+        wm->kind = peer ? MEMBER_PEER : MEMBER_ENDPOINT;
+        snprintf(wm->id, sizeof wm->id, "%s%d", peer ? "hv" : "vm", n);
+        ovs_strlcpy(wm->segment, random_segment(w, wm, n),
+                    sizeof wm->segment);
+        wm->group = (one_in(2) ? random_ip4(0xef000001 + rnd(2))
+                     : random_ip6(1));
+        if (!IN6_IS_ADDR_V4MAPPED(&wm->group)) {
+            wm->group.s6_addr[0] = 0xff;
+            wm->group.s6_addr[1] = 0x15;
+        }
+        tell_member(w, ov, wm);
+    }
+}
+
 static void
 step(struct world *w, struct model_switch *m)
 {
-    switch (rnd(8)) {
+    switch (rnd(9)) {
     case 0:
     case 1:
     case 2:
@@ -161,6 +239,9 @@ step(struct world *w, struct model_switch *m)
         }
         m->broken = m->broken || one_in(5);
         break;
+    case 8:
+        change_member(w, m->overlay);
+        break;
     }
     if (!one_in(3)) {
         model_switch_run(m, w->now, rnd(4));
@@ -172,6 +253,8 @@ static void
 settle(struct world *w, struct model_switch *m)
 {
     for (int i = 0; i < 100; i++) {
+        tell_members(w, m->overlay);
+
         bool done = model_switch_run(m, w->now, 5);
 
         model_switch_give_ofports(m, true);

@@ -9,7 +9,9 @@
 #include <string.h>
 
 #include "agent/bfd-watch.h"
+#include "agent/dhcp-service.h"
 #include "agent/explain.h"
+#include "agent/leases.h"
 #include "agent/learned-file.h"
 #include "agent/local-address.h"
 #include "agent/multicast.h"
@@ -71,6 +73,8 @@ agent_init(struct agent *agent, const struct config *config,
     agent->punts = punts_create();
     agent->session = switching_create_session(agent);
     multicast_start(agent);
+    agent->leases = leases_create();
+    agent->dhcp = dhcp_service_create(agent, agent->leases);
 
     static struct ovsdb_table_name names[32];
     ovs_assert(n_flow_table_names <= ARRAY_SIZE(names));
@@ -98,6 +102,8 @@ agent_destroy(struct agent *agent)
     inventory_destroy(agent->inventory);
     switch_session_destroy(agent->session);
     switch_session_destroy(agent->left_session);
+    dhcp_service_destroy(agent->dhcp);
+    leases_destroy(agent->leases);
     punts_destroy(agent->punts);
     free(agent->target);
     ovsdb_client_destroy(agent->ovsdb);

@@ -25,9 +25,11 @@
 #include "openvswitch/shash.h"
 
 struct bfd_watch;
+struct dhcp_service;
 struct explainer;
 struct inventory_cache;
 struct inventory_source;
+struct leases;
 struct learned_file;
 struct multicast_service;
 struct ovsdb_client;
@@ -73,6 +75,8 @@ struct agent {
     long long int lost_at;      /* When the switch counts as gone, in ms; 0:
                                  * it is there; LLONG_MAX: it does. */
     struct punts *punts;        /* Packets that the session hands over. */
+    struct leases *leases;
+    struct dhcp_service *dhcp;
     struct switch_session *left_session;    /* To the bridge before. */
     long long int left_until;
     uint64_t left_bundle;       /* That takes back what is there. */

@@ -45,6 +45,7 @@ static const struct command commands[] = {
     { "vtepd/multicast", "[SEGMENT] [json]", 1, true, NULL,
       run_multicast },
     { "vtepd/tunnels", "[json]", 0, true, report_tunnels, NULL },
+    { "vtepd/leases", "[json]", 0, true, report_leases, NULL },
     { "vtepd/explain", "FROM TO [json] | HOST [json]", 2, true, NULL, NULL },
     { "vtepd/metrics", "", 0, false, NULL, run_metrics },
     { "vtepd/resync", "", 0, false, NULL, run_resync },

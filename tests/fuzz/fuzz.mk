@@ -13,6 +13,8 @@ fuzz_http := $(unit_webhook-server) tests/fuzz/describe-event.o
 fuzz_state := $(unit_inventory-cache)
 fuzz_igmp := agent/services/igmp.o agent/services/group-message.o
 fuzz_mld := agent/services/mld.o agent/services/group-message.o
+fuzz_dhcp4 := $(addprefix agent/services/,dhcp4.o dhcp4-message.o \
+    udp-packet.o)
 fuzz_settings := agent/config.o $(addprefix agent/cloud/,inventory-url.o \
     listen-address.o safe-text.o) -lcurl
 fuzz_watch := $(fuzz_event) $(addprefix agent/cloud/,watch-stream.o \

@@ -15,6 +15,10 @@ fuzz_igmp := agent/services/igmp.o agent/services/group-message.o
 fuzz_mld := agent/services/mld.o agent/services/group-message.o
 fuzz_dhcp4 := $(addprefix agent/services/,dhcp4.o dhcp4-message.o \
     udp-packet.o)
+fuzz_dhcp6 := $(addprefix agent/services/,dhcp6.o dhcp6-message.o \
+    domain-name.o udp-packet.o)
+fuzz_router-solicit := $(addprefix agent/services/,router-advert.o \
+    domain-name.o)
 fuzz_settings := agent/config.o $(addprefix agent/cloud/,inventory-url.o \
     listen-address.o safe-text.o) -lcurl
 fuzz_watch := $(fuzz_event) $(addprefix agent/cloud/,watch-stream.o \

@@ -12,7 +12,10 @@ from lab.vm import Vm
 from scene import Scene
 
 # Clients renew after half of it.
-SHORT = 8
+SHORT = 4
+
+# Where the server is found in a subnet without a gateway.
+SERVER, SERVER_MAC = "169.254.0.67", "02:76:74:65:70:64"
 
 SUBNET4 = {"cidr": "10.0.0.0/24", "gateway": "10.0.0.2", "dhcp": True,
            "dns": ["10.0.0.53", "8.8.8.8"], "domain": "blue.example",
@@ -94,4 +97,47 @@ def test_udhcpc(scene: Scene) -> None:
         client.signal(signal.SIGUSR2)
         wait_lease(scene, a, a.ipv4, "released")
         client.stop()
+    assert not dhcp_packets(wire)
+
+
+def test_dhclient_without_gateway(scene: Scene) -> None:
+    """ISC's client, in a subnet without a gateway: the server is found at an
+    address of its own, to which the client is told the way, and renews there
+    before its time is up."""
+    a, b = stage(scene, {"cidr": "10.0.0.0/24", "dhcp": True, "lease": SHORT})
+    with scene.lab.capture() as wire:
+        client = Dhclient(a)
+        told = client.wait("BOUND")
+        assert told["new_ip_address"] == a.ipv4
+        assert told["new_subnet_mask"] == "255.255.255.0"
+        assert told["new_dhcp_server_identifier"] == SERVER
+        assert "new_routers" not in told
+        assert told["new_interface_mtu"] == "1380"
+        assert told["new_host_name"] == "web1"
+        client.wait("RENEW", 2)
+        assert not client.records("REBIND")
+        assert SERVER_MAC in a.neighbour(SERVER)
+        a.wait_reaches(b.ipv4)
+        client.stop()
+        wait_lease(scene, a, a.ipv4, "expired")
+    assert not dhcp_packets(wire)
+
+
+def test_dhclient_ipv6(scene: Scene) -> None:
+    """The address of the inventory, DNS and domain by DHCPv6; renewed, also
+    with a vtepd that was started since."""
+    a, b = stage(scene, {**SUBNET6, "lease": SHORT})
+    with scene.lab.capture() as wire:
+        client = Dhclient(a, "-6")
+        told = client.wait("BOUND6")
+        assert told["new_ip6_address"] == a.ipv6
+        assert told["new_dhcp6_name_servers"] == "fd00::53"
+        assert told["new_dhcp6_domain_search"] == "blue.example."
+        wait_lease(scene, a, a.ipv6, "bound")
+        n = len(client.records("RENEW6"))
+        scene.agents["hv1"].restart()
+        client.wait("RENEW6", n + 1)
+        wait_lease(scene, a, a.ipv6, "bound")
+        client.stop()
+        wait_lease(scene, a, a.ipv6, "expired")
     assert not dhcp_packets(wire)

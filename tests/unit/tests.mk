@@ -30,6 +30,10 @@ unit_config := agent/config.o agent/core/objects.o \
     -lcurl
 unit_dhcp4 := tests/unit/dhcp4-frames.o $(addprefix agent/services/, \
     dhcp4.o dhcp4-message.o udp-packet.o)
+unit_dhcp6 := tests/unit/dhcp4-frames.o $(addprefix agent/services/, \
+    dhcp6.o dhcp6-message.o domain-name.o udp-packet.o)
+unit_router-advert := tests/unit/dhcp4-frames.o $(addprefix agent/services/, \
+    router-advert.o domain-name.o udp-packet.o)
 unit_leases := agent/leases.o
 unit_list-schedule := agent/cloud/list-schedule.o
 unit_watch-schedule := agent/cloud/watch-schedule.o

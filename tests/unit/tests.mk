@@ -107,6 +107,8 @@ unit_flow-drift := $(addprefix agent/openflow/,flow-drift.o flow-repair.o \
 unit_switch-session := $(patsubst %.c,%.o,$(wildcard agent/openflow/*.c)) \
     $(flow_objects) tests/unit/ovsdb-sandbox.o tests/unit/openflow-relay.o
 unit_memberships := agent/core/memberships.o
+    $(flow_objects) $(addprefix agent/core/,flow-diff.o pipeline.o punt.o) \
+    tests/unit/ovsdb-sandbox.o tests/unit/openflow-relay.o
 unit_igmp := $(addprefix agent/services/,igmp.o group-message.o) \
     tests/unit/group-text.o
 unit_mld := $(addprefix agent/services/,mld.o group-message.o) \
@@ -115,6 +117,7 @@ unit_switch-punts := $(unit_switch-session)
 unit_punt-meters := agent/openflow/punt-meters.o agent/core/punt.o \
     agent/core/flow-builder.o
 unit_punts := agent/punts.o agent/core/punt.o
+unit_announcement := agent/services/announcement.o $(unit_inventory)
 unit_overlay := tests/unit/model-host.o tests/unit/inventory-text.o \
     $(core_objects)
 

@@ -69,7 +69,7 @@ $(OVS_LIB): packaging/build-libopenvswitch $(wildcard $(OVS_TARBALL)) \
 
 # Install what is missing; with SKIP_PACKAGES=1 it is taken on trust.
 .PHONY: packages-build packages-check packages-bench packages-lab packages-npm \
-    packages-fuzz packages-deb packages-rpm
+    packages-fuzz packages-deb packages-rpm packages-package
 packages-build:
 	@$(install-packages) build
 packages-check: | packages-build
@@ -82,6 +82,8 @@ packages-deb:
 	@$(install-packages) build check deb
 packages-rpm:
 	@$(install-packages) build check rpm
+packages-package: | packages-lab
+	@$(install-packages) package
 packages-lab:
 	@test "$$(id -u)" -eq 0 || { echo "The system tests and the demo make" \
 	    "network namespaces: run make as root." >&2; exit 1; }
@@ -100,7 +102,8 @@ include tests/schema/tests.mk
 include tests/fuzz/fuzz.mk
 
 .PHONY: check check-layers check-field-cases check-documents check-build \
-    check-unit check-schema check-system check-faults check-chaos demo bench
+    check-package check-unit check-schema check-system check-faults \
+    check-chaos demo bench
 check: packages-lab
 	@$(MAKE) --no-print-directory $(jobs) all unit-tests $(VERDICT)
 	@$(MAKE) --no-print-directory check-layers check-field-cases \
@@ -169,6 +172,11 @@ $(PROBE): tests/faults/probe.c Makefile
 	@mkdir -p $(@D)
 	$(call say,LINK)$(CC) $(FORTIFY) $(CPPFLAGS) $(cflags) $(ldflags) -o $@ $<
 
+check-package: packages-package
+	@$(MAKE) --no-print-directory $(jobs) all $(PROBE)
+	@VTEPD=$(abspath $(BUILD)/vtepd) PROBE=$(abspath $(PROBE)) \
+	    PYTHONPATH=tests $(PYTHON) -B -m package $(PACKAGE_ARGS)
+
 demo: packages-lab
 	@$(MAKE) --no-print-directory $(jobs) all
 	@VTEPD=$(abspath $(BUILD)/vtepd) $(PYTHON) tests/lab/demo.py
@@ -218,7 +226,7 @@ rpm: packages-rpm
 
 clean:
 	@test ! -d build || find build -mindepth 1 -maxdepth 1 ! -name ovs \
-	    -exec rm -rf {} +
+	    -exec rm -rf --one-file-system {} +
 
 distclean:
 	rm -rf build
@@ -238,6 +246,7 @@ help:
 	@echo "                        FAULTS_ARGS='-k name', '--list'"
 	@echo "make check-chaos        random faults and changes (root);"
 	@echo "                        CHAOS_ARGS='--seed N --seconds S'"
+	@echo "make check-package      builds and tries the Debian package (root)"
 	@echo "make demo               shows vtepd at work (root); KEEP=1: stays up"
 	@echo "make bench              what vtepd costs, beside the floor; BENCH=full:"
 	@echo "                        the large sizes; BENCH_ARGS='--runs 9 list'"

@@ -106,6 +106,9 @@ class Hypervisor:
         self._switch = self._daemon(
             "ovs-vswitchd", f"unix:{self.folder}/db.sock", "--disable-system")
         self._switch.wait_ready(pidfile.exists)
+        self.set_up_underlay()
+
+    def set_up_underlay(self) -> None:
         self.vsctl("--may-exist", "add-br", UNDERLAY_BRIDGE, "--", "set",
                    "bridge", UNDERLAY_BRIDGE, "datapath_type=netdev",
                    f"other_config:hwaddr={underlay_mac(self.number)}",

@@ -138,7 +138,8 @@ class Lab:
         name = f"hv{number}"
         folder = self.folder / name
         folder.mkdir()
-        hypervisor = Hypervisor(name, number, self._namespace(name), folder)
+        hypervisor = self.make_hypervisor(name, number,
+                                          self._namespace(name), folder)
         hypervisor.neighbours = [other for other in range(
             1, self._n_hypervisors + 1) if other != number]
         hypervisor.namespace.create()
@@ -149,6 +150,11 @@ class Lab:
             other.ip(f"link set {name} master {bridge} up")
         self.hypervisors[name] = hypervisor
         hypervisor.start()
+
+    def make_hypervisor(self, name: str, number: int, namespace: Namespace,
+                        folder: Path) -> Hypervisor:
+        """For labs with hypervisors of another kind."""
+        return Hypervisor(name, number, namespace, folder)
 
     def start_agents(self) -> None:
         for name, hypervisor in self.hypervisors.items():

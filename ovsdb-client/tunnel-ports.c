@@ -165,19 +165,42 @@ tunnel_ports_row_changed(struct tunnel_ports *ports, const char *name,
     }
 }
 
-/* Where several rows have one key, the one that works is kept, then the one
- * with the lowest port number, then the first by name. */
-static bool
-row_is_better(const struct tunnel_ports *ports, const struct owned_row *a,
-              const struct owned_row *b)
+/* The row's OpenFlow port number, UINT64_MAX if it does not work. */
+static uint64_t
+row_ofport(const struct tunnel_ports *ports, const struct owned_row *row)
 {
-    const struct ovsrec_interface *ia
-        = port_monitor_interface(ports->monitor, a->name);
-    const struct ovsrec_interface *ib
-        = port_monitor_interface(ports->monitor, b->name);
-    uint64_t na = ia && ia->n_ofport ? *ia->ofport : -1;
-    uint64_t nb = ib && ib->n_ofport ? *ib->ofport : -1;
+    const struct ovsrec_interface *interface
+        = port_monitor_interface(ports->monitor, row->name);
 
+    return interface && interface->n_ofport ? *interface->ofport : -1;
+}
+
+static bool
+row_has_usual_name(const struct tunnel *tunnel, const struct owned_row *row)
+{
+    char usual[TUNNEL_NAME_SIZE];
+
+    tunnel_key_name(&tunnel->key, 0, usual);
+    return !strcmp(row->name, usual);
+}
+
+/* Where several rows have one key, the one that works is kept, then the one
+ * with the usual name (the other may have been another tunnel's until somebody
+ * changed it), then the one with the lowest port number, then the first by
+ * name. */
+static bool
+row_is_better(const struct tunnel_ports *ports, const struct tunnel *tunnel,
+              const struct owned_row *a, const struct owned_row *b)
+{
+    uint64_t na = row_ofport(ports, a);
+    uint64_t nb = row_ofport(ports, b);
+    bool usual_a = row_has_usual_name(tunnel, a);
+
+    if ((na == UINT64_MAX) != (nb == UINT64_MAX)) {
+        return na < nb;
+    } else if (usual_a != row_has_usual_name(tunnel, b)) {
+        return usual_a;
+    }
     return na != nb ? na < nb : strcmp(a->name, b->name) < 0;
 }
 
@@ -188,7 +211,7 @@ tunnel_best_row(const struct tunnel_ports *ports, const struct tunnel *tunnel)
     struct owned_row *row;
 
     LIST_FOR_EACH (row, list_node, &tunnel->rows) {
-        if (!best || row_is_better(ports, row, best)) {
+        if (!best || row_is_better(ports, tunnel, row, best)) {
             best = row;
         }
     }
@@ -227,6 +250,16 @@ report_foreign_name(struct tunnel *tunnel, unsigned int salt,
     }
 }
 
+/* Is there a wanted tunnel that has, or can have, no better row than 'row'? */
+static bool
+row_is_needed(const struct tunnel_ports *ports, const struct owned_row *row)
+{
+    const struct tunnel *claim = tunnel_index_find_claim(&ports->index, row);
+
+    return claim && (row->tunnel != claim
+                     || tunnel_best_row(ports, claim) == row);
+}
+
 /* Finds a name for the port of 'tunnel', which has no row.  Returns NAME_FREE
  * if the port must be made, NAME_OURS if there is a port of ours to make it
  * of: one whose columns somebody changed.  NAME_FOREIGN: all are taken. */
@@ -244,7 +277,7 @@ tunnel_choose_name(struct tunnel_writer *writer, struct tunnel_ports *ports,
             const struct owned_row *row
                 = tunnel_index_find_row(&ports->index, name);
 
-            if (!row || !tunnel_index_find_claim(&ports->index, row)) {
+            if (!row || !row_is_needed(ports, row)) {
                 return use;
             }
         } else {

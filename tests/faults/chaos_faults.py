@@ -316,6 +316,7 @@ def change_rows(chaos: Chaos) -> str | None:
         ["set", "interface", port, "options:remote_ip=192.0.2.200"],
         ["set", "interface", port, "options:key=4711"],
         ["set", "interface", port, "external_ids:vtepd-peer=nobody"],
+        ["set", "interface", port, "type=geneve"],
         ["remove", "port", port, "external_ids", "vtepd-owner"],
         ["set", "interface", port, "ofport_request=600"]])
     hypervisor.vsctl("--no-wait", "--if-exists", *command)

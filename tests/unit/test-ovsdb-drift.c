@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -34,10 +35,12 @@ enum {
     MAX_LINE = 1000,            /* Bytes of a log line, at most. */
 };
 
-/* One vtepd.  It wants the tunnel 'spec', and no other. */
+/* One vtepd.  It wants the tunnel 'spec' and, where its group is not 0, that of
+ * 'also', and no other. */
 struct host {
     struct ovsdb_client *client;
     struct tunnel_spec spec;
+    struct tunnel_spec also;
 };
 
 struct fixture {
@@ -60,7 +63,9 @@ on_tunnel_port(void *host_, const struct tunnel_port *old OVS_UNUSED,
 {
     struct host *host = host_;
 
-    if (new && !tunnel_key_equals(&new->key, &host->spec.key)) {
+    if (new && !tunnel_key_equals(&new->key, &host->spec.key)
+        && !(host->also.group
+             && tunnel_key_equals(&new->key, &host->also.key))) {
         ovsdb_client_unwant_tunnel(host->client, &new->key);
     }
 }
@@ -211,6 +216,13 @@ n_logged(const struct fixture *f, const char *s)
     return n;
 }
 
+/* Forgets what was logged. */
+static void
+truncate_log(const struct fixture *f)
+{
+    assert_int_equal(truncate(f->log, 0), 0);
+}
+
 /* "ovs-vsctl EDIT", where '@' stands for the tunnel's port and '%' for '@'. */
 static void
 edit(const struct fixture *f, const char *edit_)
@@ -300,6 +312,46 @@ test_tunnels(void **state)
         want_anew(f);
     }
     assert_int_equal(n_repaired(f), ARRAY_SIZE(drifts));
+    free(object);
+}
+
+/* Somebody makes of one wanted tunnel's port another wanted tunnel: it becomes
+ * what it was, and nobody gets another name, whichever of the two ports has
+ * the lower number. */
+static void
+test_type_of_another_tunnel(void **state)
+{
+    static const int numbers[][2] = { { 0, 0 }, { 1, 2 }, { 2, 1 } };
+    static const struct drift drift = {
+        "set interface @ type=geneve",
+        "changed type from \"vxlan\" to \"geneve\""
+    };
+    struct fixture *f = *state;
+    struct host *host = &f->hosts[0];
+    char *object = tunnel_object(f);
+    char other[TUNNEL_NAME_SIZE];
+
+    host->also = host->spec;
+    host->also.key.type = ENCAP_GENEVE;
+    host->also.group++;
+    tunnel_key_name(&host->also.key, 0, other);
+    ovsdb_client_want_tunnel(host->client, &host->also);
+    settle(f);
+    for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+        if (numbers[i][0]) {
+            ovsdb_sandbox_vsctl(&f->sandbox, "set interface %s ofport=%d -- "
+                                "set interface %s ofport=%d", f->name,
+                                numbers[i][0], other, numbers[i][1]);
+            settle(f);
+        }
+        truncate_log(f);
+        check_drift(f, &drift, object);
+        edit(f, "get interface @ name");
+        ovsdb_sandbox_vsctl(&f->sandbox, "get interface %s name", other);
+        assert_int_equal(n_logged(f, "added tunnel"), 0);
+        assert_int_equal(n_logged(f, "removed tunnel"), 0);
+        want_anew(f);
+    }
     free(object);
 }
 
@@ -523,6 +575,7 @@ main(int argc OVS_UNUSED, char *argv[])
 #define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_tunnels),
+        TEST(test_type_of_another_tunnel),
         TEST(test_port_is_moved),
         TEST(test_bridge),
         TEST(test_bridge_is_deleted),

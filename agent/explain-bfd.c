@@ -40,22 +40,21 @@ last_received(const struct path_question *q, const struct overlay_way *way)
 /* The peer hears nothing of this host: a packet from here is lost. */
 static void
 explain_init(const struct path_question *q, const struct overlay_way *way,
-             const char *peer, const char *duration, struct explanation *x)
+             const char *peer, const char *duration, const char *underlay,
+             struct explanation *x)
 {
-    const char *encap = encap_to_string(way->tunnel.key.type);
-
     if (!explain_is_here(q->from)) {
         explanation_note(x, "BFD", "init for %s: host \"%s\" is heard, but "
                          "does not hear this host", duration, peer);
         return;
     }
     explanation_stop(x, "BFD", "bfd-down",
-                     "See what the underlay and the peer's firewall do with "
-                     "packets in this direction",
+                     "See what the underlay and that host's firewall do with "
+                     "it in this direction",
                      "the BFD session on %s has been in state init for %s: "
                      "host \"%s\" is heard, but does not hear this host, so "
-                     "%s from here does not arrive there", way->tunnel.name,
-                     duration, peer, encap);
+                     "%s does not arrive there", way->tunnel.name, duration,
+                     peer, underlay);
 }
 
 static void
@@ -63,15 +62,15 @@ explain_down(const struct path_question *q, const struct overlay_way *way,
              const struct bfd_session *s, const char *peer,
              struct explanation *x)
 {
-    const char *encap = encap_to_string(way->tunnel.key.type);
     const char *reason = bfd_status_reason(&s->status);
     const char *state = bfd_state_to_string(s->status.state);
     long long int down = time_msec() - s->since;
     long long int received = last_received(q, way);
+    char *underlay = explain_underlay(&way->tunnel.key);
     char *duration = facts_format_duration(down);
 
     if (s->status.state == BFD_INIT) {
-        explain_init(q, way, peer, duration, x);
+        explain_init(q, way, peer, duration, underlay, x);
     } else if (received >= 0 && received + IDLE_LAG <= down) {
         explanation_note(x, "BFD", "%s for %s (%s), but packets come in by "
                          "the tunnel all the same, the last %lld s ago: see "
@@ -80,11 +79,11 @@ explain_down(const struct path_question *q, const struct overlay_way *way,
     } else if (s->status.n_flaps || s->status.diagnostic) {
         explanation_stop(x, "BFD", "bfd-down",
                          "See whether that host is up, and whether the "
-                         "underlay lets the tunnel through",
-                         "the BFD session on %s (%s) to host \"%s\" has been "
+                         "underlay lets it through",
+                         "the BFD session on %s to host \"%s\" (%s) has been "
                          "%s for %s: %s, and nothing has come in by the "
-                         "tunnel since", way->tunnel.name, encap, peer, state,
-                         duration, reason);
+                         "tunnel since", way->tunnel.name, peer, underlay,
+                         state, duration, reason);
     } else {
         explanation_note(x, "BFD", "%s for %s: %s", state, duration, reason);
         explanation_conclude(
@@ -93,9 +92,10 @@ explain_down(const struct path_question *q, const struct overlay_way *way,
             "in %s, nor has any packet come in by that tunnel since.  See "
             "whether host \"%s\" has BFD on too (vtepd-bfd), and whether the "
             "underlay lets %s through.", q->from->id, q->to->id,
-            way->tunnel.name, duration, peer, encap);
+            way->tunnel.name, duration, peer, underlay);
     }
     free(duration);
+    free(underlay);
 }
 
 void

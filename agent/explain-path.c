@@ -5,6 +5,7 @@
 
 #include "agent/explain-path.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "agent/agent.h"
@@ -27,27 +28,6 @@ ask_flow(const struct flow_entry *e, void *query)
     switch_query_add_flow(query, e);
 }
 
-/* Addresses of one family, by which one may speak to the other. */
-static bool
-choose_ips(const struct endpoint *from, const struct endpoint *to,
-           struct trace_packet *p)
-{
-    for (size_t i = 0; i < from->n_claims; i++) {
-        for (size_t j = 0; j < to->n_claims; j++) {
-            const struct claim *a = &from->claims[i], *b = &to->claims[j];
-
-            if (a->kind == CLAIM_IP && b->kind == CLAIM_IP
-                && IN6_IS_ADDR_V4MAPPED(&a->ip)
-                   == IN6_IS_ADDR_V4MAPPED(&b->ip)) {
-                p->src_ip = a->ip;
-                p->dst_ip = b->ip;
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
 /* The packet begins where it comes into this host's switch. */
 static bool
 make_packet(const struct agent *agent, const struct path_question *q,
@@ -68,7 +48,7 @@ make_packet(const struct agent *agent, const struct path_question *q,
     }
     p->src = from->mac;
     p->dst = to->mac;
-    p->has_ips = choose_ips(from, to, p);
+    p->has_ips = explain_choose_ips(agent, from, to, p);
     return p->in_port != 0;
 }
 
@@ -245,7 +225,9 @@ explain_endpoints(const struct agent *agent, const struct path_question *q,
                          q->to->id, q->to->endpoint->segment->id);
         return false;
     }
-    return explain_place(agent, q->from, x) && explain_place(agent, q->to, x);
+    return (explain_addresses(agent, q->from->endpoint, q->to->endpoint, x)
+            && explain_place(agent, q->from, x)
+            && explain_place(agent, q->to, x));
 }
 
 /* The MTU. */
@@ -318,6 +300,7 @@ conclude_remote(const struct agent *agent, const struct path_question *q,
     bool outward = explain_is_here(q->from);
     const char *peer = (outward ? q->to : q->from)->endpoint->host->id;
     const struct asked_port *p = tunnel_counters(q);
+    char *underlay = explain_underlay(&way->tunnel.key);
     int room = mtu_room(agent, way);
 
     if (p) {
@@ -333,10 +316,9 @@ conclude_remote(const struct agent *agent, const struct path_question *q,
         explanation_conclude(
             x, VERDICT_UNKNOWN, "peer-silent",
             "A packet from \"%s\" to \"%s\" passes here, but nothing has ever "
-            "come back from host \"%s\" by %s: see whether vtepd runs there "
+            "come back from host \"%s\" by %s: see whether vtepd runs there, "
             "and whether the underlay lets %s through.", q->from->id,
-            q->to->id, peer, way->tunnel.name,
-            encap_to_string(way->tunnel.key.type));
+            q->to->id, peer, way->tunnel.name, underlay);
     } else if (room && q->from->endpoint->segment->object.mtu > room) {
         explanation_conclude(
             x, VERDICT_UNKNOWN, "mtu",
@@ -347,14 +329,15 @@ conclude_remote(const struct agent *agent, const struct path_question *q,
     } else {
         explanation_conclude(
             x, VERDICT_PASSES, NULL,
-            outward ? "It passes: a packet from \"%s\" to \"%s\" leaves by %s "
-                      "for host \"%s\", where the same command tells the "
-                      "rest."
+            outward ? "It passes: a packet from \"%s\" to \"%s\" leaves this "
+                      "host by %s.  Give the same command on host \"%s\" for "
+                      "the rest of the way."
                     : "It passes: a packet from \"%s\" to \"%s\" that comes "
-                      "in by %s is delivered; the same command on host \"%s\" "
-                      "tells about the way there.",
+                      "in by %s is delivered here.  Give the same command on "
+                      "host \"%s\" for the way before that.",
             q->from->id, q->to->id, way->tunnel.name, peer);
     }
+    free(underlay);
 }
 
 static struct json *

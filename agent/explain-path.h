@@ -16,6 +16,7 @@
 
 struct agent;
 struct overlay_way;
+struct tunnel_key;
 
 /* What one wants to know, and what was found out. */
 struct path_question {
@@ -50,6 +51,10 @@ void explain_agent(const struct agent *, struct explanation *);
 bool explain_way(const struct agent *, const struct endpoint_node *,
                  struct explanation *, struct overlay_way *);
 
+/* What the underlay has to let through: "UDP port 4789 between 192.0.2.1 and
+ * 192.0.2.2"; for the caller to free. */
+char *explain_underlay(const struct tunnel_key *);
+
 /* What BFD says of the tunnel to 'peer', if it runs: in the way, as far as that
  * can be told, or only worth knowing. */
 void explain_bfd(const struct agent *, const struct path_question *,
@@ -70,6 +75,15 @@ explain_is_here(const struct endpoint_node *node)
 {
     return node->endpoint->host->self;
 }
+
+/* Chooses addresses by which 'from' may speak to 'to'.  Returns false if they
+ * have none of one family. */
+bool explain_choose_ips(const struct agent *, const struct endpoint *from,
+                        const struct endpoint *to, struct trace_packet *);
+
+/* Are their addresses theirs? */
+bool explain_addresses(const struct agent *, const struct endpoint *from,
+                       const struct endpoint *to, struct explanation *);
 
 /* Is the endpoint, which the inventory places here, plugged in as it should
  * be? */

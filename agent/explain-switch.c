@@ -12,6 +12,7 @@
 #include "core/inventory.h"
 #include "core/overlay.h"
 #include "flow.h"
+#include "openflow/switch-session.h"
 #include "openvswitch/dynamic-string.h"
 #include "packets.h"
 #include "util.h"
@@ -50,8 +51,25 @@ explain_for_each_flow(const struct agent *agent,
     static_flows(cb, aux);
 }
 
+/* What was changed is put back at once, unless that has happened too often. */
+static const char *
+repair_remedy(const struct agent *agent)
+{
+    struct switch_session_status ss;
+
+    switch_session_get_status(agent->session, &ss);
+    return (ss.drift.n_fights
+            ? "Somebody changes it again and again, so vtepd puts it back "
+              "only from time to time: see who else programs the bridge "
+              "(\"ovs-vsctl get-controller\"); \"vtepd/resync\" puts it back "
+              "at once"
+            : "\"vtepd/resync\" compares everything and puts it back; see "
+              "the log for who changed it");
+}
+
 struct flow_check {
     const struct path_question *question;
+    const char *remedy;
     struct explanation *x;
     size_t n_there;
     size_t n_bad;
@@ -73,9 +91,7 @@ check_flow(const struct flow_entry *e, void *check_)
         struct ds s = DS_EMPTY_INITIALIZER;
 
         flow_entry_format(e, &s);
-        explanation_stop(check->x, "flows", "flow-missing",
-                         "\"vtepd/resync\" compares everything and puts it "
-                         "back; see the log for who changed it",
+        explanation_stop(check->x, "flows", "flow-missing", check->remedy,
                          f->answer == ANSWER_MISSING
                          ? "the switch lacks the flow %s"
                          : "the switch has a changed form of the flow %s",
@@ -85,15 +101,14 @@ check_flow(const struct flow_entry *e, void *check_)
 }
 
 static void
-check_groups(const struct path_question *q, struct explanation *x)
+check_groups(const struct path_question *q, const char *remedy,
+             struct explanation *x)
 {
     for (size_t i = 0; i < q->query.n_groups; i++) {
         const struct asked_group *g = &q->query.groups[i];
 
         if (g->answer != ANSWER_THERE) {
-            explanation_stop(x, "flows", "group-missing",
-                             "\"vtepd/resync\" compares everything and puts "
-                             "it back",
+            explanation_stop(x, "flows", "group-missing", remedy,
                              "group %"PRIu32" of the switch %s to port "
                              "%"PRIu32, g->group,
                              g->answer == ANSWER_MISSING
@@ -107,14 +122,16 @@ static bool
 explain_flows(const struct agent *agent, const struct path_question *q,
               const struct overlay_way *way, struct explanation *x)
 {
-    struct flow_check check = { .question = q, .x = x };
+    struct flow_check check = {
+        .question = q, .remedy = repair_remedy(agent), .x = x
+    };
 
     if (!q->asked || q->query.error) {
         explanation_note(x, "flows", "the switch could not be asked: %s",
                          q->query.error ? q->query.error : "not connected");
         return true;
     }
-    check_groups(q, x);
+    check_groups(q, check.remedy, x);
     explain_for_each_flow(agent, q, way, check_flow, &check);
     if (!check.n_bad && !x->concluded) {
         explanation_ok(x, "flows", "all %"PRIuSIZE" flows that the two need "

@@ -137,6 +137,22 @@ format_tunnel(const struct overlay_tunnel *t)
                      encap_to_string(t->key.type), local, remote);
 }
 
+char *
+explain_underlay(const struct tunnel_key *key)
+{
+    char local[INET6_ADDRSTRLEN], remote[INET6_ADDRSTRLEN];
+    uint16_t port = key->dst_port ? key->dst_port
+                                  : encap_default_port(key->type);
+
+    local_address_format(&key->local_ip, local);
+    local_address_format(&key->remote_ip, remote);
+    return (key->type == ENCAP_GRE
+            ? xasprintf("GRE (IP protocol 47) between %s and %s", local,
+                        remote)
+            : xasprintf("UDP port %d between %s and %s", port, local,
+                        remote));
+}
+
 /* Returns whether the tunnel is fit for use. */
 static bool
 explain_tunnel(const struct agent *agent, const char *peer,
@@ -233,9 +249,11 @@ format_bfd(const struct agent *agent, const struct tunnel_key *key)
     return s ? bfd_session_format(s, time_msec()) : NULL;
 }
 
+/* Tunnels to 'host' but the one that is explained already. */
 struct tunnels_to {
     const struct agent *agent;
     const char *host;
+    const struct tunnel_key *explained; /* Or NULL. */
     struct explanation *x;
     size_t n;
 };
@@ -245,7 +263,8 @@ put_tunnel_to(const struct overlay_tunnel *t, void *to_)
 {
     struct tunnels_to *to = to_;
 
-    if (!strcmp(t->peer, to->host)) {
+    if (!strcmp(t->peer, to->host)
+        && !(to->explained && tunnel_key_equals(&t->key, to->explained))) {
         char *text = format_tunnel(t);
         char *bfd = format_bfd(to->agent, &t->key);
 
@@ -269,8 +288,8 @@ conclude_host(const struct agent *agent, const struct host_node *host,
     };
     struct overlay_way way;
 
-    overlay_for_each_tunnel(agent->overlay, put_tunnel_to, &to);
     if (!use->n_live) {
+        overlay_for_each_tunnel(agent->overlay, put_tunnel_to, &to);
         explanation_conclude(
             x, VERDICT_UNKNOWN, "not-needed",
             to.n ? "The tunnel to host \"%s\" is not needed any more and goes "
@@ -287,7 +306,10 @@ conclude_host(const struct agent *agent, const struct host_node *host,
             break;
         }
     }
-    if (!explain_way(agent, e->node, x, &way)) {
+    bool ok = explain_way(agent, e->node, x, &way);
+    to.explained = way.has_tunnel ? &way.tunnel.key : NULL;
+    overlay_for_each_tunnel(agent->overlay, put_tunnel_to, &to);
+    if (!ok) {
         return;
     }
 
@@ -333,9 +355,10 @@ explain_host(const struct agent *agent, const char *id, struct explanation *x)
         return;
     }
     count_use(host, &use);
-    explanation_ok(x, "host", "%"PRIuSIZE" endpoints, of which %"PRIuSIZE
-                   " are in segments that are live here%s%s%s",
-                   host->n_endpoints, use.n_live, use.n_live ? ":" : "",
+    explanation_ok(x, "host", "%"PRIuSIZE" endpoint%s there, %"PRIuSIZE" of "
+                   "them in segments that are live here%s%s%s",
+                   host->n_endpoints, host->n_endpoints == 1 ? "" : "s",
+                   use.n_live, use.n_live ? ":" : "",
                    ds_cstr(&use.segments),
                    use.n_segments > MAX_SEGMENTS ? "..." : "");
     conclude_host(agent, host, &use, x);

@@ -5,7 +5,7 @@ it passes."""
 from __future__ import annotations
 
 import pytest
-from explaining import explain, wait_cause
+from explaining import explain, wait_cause, wait_passes
 from lab import cloud
 from lab.hypervisor import INTEGRATION_BRIDGE
 from lab.processes import CommandError, wait_until
@@ -25,7 +25,7 @@ def test_passes_by_any_name(scene: Scene, names: str) -> None:
     a, b = scene.pair()
     pair = {"ids": ("a", "b"), "macs": (a.mac, b.mac),
             "ipv4": (a.ipv4, b.ipv4), "ipv6": (a.ipv6, b.ipv6)}[names]
-    for host, way in (("hv1", "leaves by"), ("hv2", "comes in by")):
+    for host, way in (("hv1", "leaves this host by"), ("hv2", "comes in by")):
         line = explain(scene, *pair, host=host)
         assert line.startswith("It passes:") and way in line
         assert scene.agents[host].show_explanation(*pair)["verdict"] \
@@ -102,6 +102,27 @@ def test_mac_is_taken(scene: Scene) -> None:
     scene.put(cloud.endpoint("anew", "blue", "far-away", b.mac, ["10.0.0.99"]))
     line = wait_cause(scene, "mac-taken", "a", "b")
     assert '"anew"' in line
+
+
+def test_address_is_taken(scene: Scene) -> None:
+    """It can be neither spoken to nor sent from."""
+    _, b = scene.pair()
+    scene.vm("z", "blue", "hv2", ips=[b.ipv4])
+    scene.ready()
+    for names in ("a", "z"), ("z", "a"):
+        line = wait_cause(scene, "ip-taken", *names)
+        assert b.ipv4 in line and '"b"' in line
+    assert explain(scene, "a", "b").startswith("It passes:")
+
+
+def test_one_address_of_several_is_taken(scene: Scene) -> None:
+    """What is left over must do, family by family."""
+    _, b = scene.pair()
+    z = scene.vm("z", "blue", "hv2", ips=[b.ipv4, "10.0.0.77", "fd00::77"])
+    scene.ready()
+    wait_passes(scene, "a", "z")
+    scene.put(z.endpoint(host="hv2") | {"ips": [b.ipv4, "fd00::77"]})
+    assert b.ipv4 in wait_cause(scene, "ip-taken", "a", "z")
 
 
 def test_different_segments(scene: Scene) -> None:
@@ -254,6 +275,20 @@ def test_own_address_is_not_configured(scene: Scene) -> None:
     assert missing in wait_cause(scene, "own-address-missing", "a", "b")
 
 
+def test_no_route_to_the_peer(scene: Scene) -> None:
+    scene.pair()
+    scene.remote("x", "blue", "far-away")
+    assert "ip route get" in wait_cause(scene, "no-route", "a", "x")
+
+
+def test_peer_is_not_on_the_network(scene: Scene) -> None:
+    scene.pair()
+    scene.cloud.put(cloud.host("quiet", "192.0.2.77"))
+    scene.remote("x", "blue", "quiet")
+    line = wait_cause(scene, "underlay-neighbor", "a", "x")
+    assert "192.0.2.77" in line and "ARP" in line
+
+
 def test_mtu_is_too_large(scene: Scene) -> None:
     scene.pair(mtu=1500)
     assert "1450 bytes" in wait_cause(scene, "mtu", "a", "b")
@@ -281,26 +316,57 @@ def test_database_is_away(scene: Scene) -> None:
     scene.hv["hv1"].stop_database()
     assert "database" in wait_cause(scene, "not-synced", "a", "b")
     scene.hv["hv1"].start_database()
-    wait_until(lambda: explain(scene, "a", "b"), "it passes again",
-               until=lambda line: line.startswith("It passes:"))
+    wait_passes(scene, "a", "b")
+
+
+def test_switch_is_away(scene: Scene) -> None:
+    scene.pair()
+    scene.hv["hv1"].stop_switch()
+    assert "the flow table of bridge" in wait_cause(scene, "not-synced", "a",
+                                                    "b")
+    scene.hv["hv1"].start_switch()
+    wait_passes(scene, "a", "b")
+
+
+def fight(scene: Scene, cause: str, *command: str) -> str:
+    """Somebody does it again and again, until its repair is put off so long
+    that it is seen; the conclusion then, once the repair is asked for."""
+    agent = scene.agents["hv1"]
+
+    def explained() -> dict:
+        scene.hv["hv1"].ofctl(*command)
+        return agent.show_explanation("a", "b")
+
+    conclusion = wait_until(
+        explained, f"{cause} is seen", 30,
+        until=lambda x: x["cause"] == cause
+        and "again and again" in x["conclusion"])["conclusion"]
+    agent.resync()
+    wait_passes(scene, "a", "b")
+    return conclusion
 
 
 def test_flow_is_missing(scene: Scene) -> None:
-    """Deleted again and again by hand, until its repair is put off."""
     _, b = scene.pair()
-    agent = scene.agents["hv1"]
+    assert b.mac in fight(
+        scene, "flow-missing", "--strict", "del-flows", INTEGRATION_BRIDGE,
+        f"table=40,priority=100,metadata=0x4d,dl_dst={b.mac}")
 
-    def cause() -> str:
-        scene.hv["hv1"].ofctl("--strict", "del-flows", INTEGRATION_BRIDGE,
-                              "table=40,priority=100,metadata=0x4d,dl_dst="
-                              + b.mac)
-        return agent.show_explanation("a", "b")["cause"]
 
-    wait_until(cause, "it is seen", until=lambda c: c == "flow-missing")
-    line = explain(scene, "a", "b")
-    assert b.mac in line or line.startswith("It passes:")
-    agent.resync()
+def test_flow_is_changed(scene: Scene) -> None:
+    _, b = scene.pair()
+    assert "a changed form of" in fight(
+        scene, "flow-missing", "--strict", "mod-flows", INTEGRATION_BRIDGE,
+        f"table=40,priority=100,metadata=0x4d,dl_dst={b.mac},actions=drop")
 
+
+def test_group_is_missing(scene: Scene) -> None:
+    scene.pair()
+    assert "group 1" in fight(scene, "group-missing", "del-groups",
+                              INTEGRATION_BRIDGE, "group_id=1")
+
+
+# Hosts.
 
 def test_host_explained(scene: Scene) -> None:
     scene.pair()
@@ -309,6 +375,24 @@ def test_host_explained(scene: Scene) -> None:
     assert "this host" in explain(scene, "hv1")
     assert "unknown-host" == scene.agents["hv1"].show_explanation(
         "hv99")["cause"]
+
+
+def test_host_that_lingers(scene: Scene) -> None:
+    scene.settings(linger="600")
+    _, b = scene.pair()
+    scene.delete("endpoint", "b")
+    assert "not needed any more" in wait_cause(scene, "not-needed", "hv2")
+    scene.settings(linger="0")
+    scene.put(b.endpoint(host="hv2"))
+    wait_passes(scene, "a", "b")
+
+
+def test_host_without_a_way(scene: Scene) -> None:
+    scene.pair()
+    scene.put(cloud.host("hv2", scene.hv["hv2"].ipv6, "gre"),
+              cloud.host("hv1", scene.hv["hv1"].ipv4, "vxlan"))
+    assert "no encapsulation that both" in wait_cause(
+        scene, "no-common-encapsulation", "hv2")
 
 
 def test_bad_usage(scene: Scene) -> None:

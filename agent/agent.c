@@ -20,6 +20,7 @@
 #include "agent/settling.h"
 #include "agent/switch-counters.h"
 #include "agent/switching.h"
+#include "agent/ttl-service.h"
 #include "agent/webhooks.h"
 #include "agent/wiring.h"
 #include "cloud/inventory-cache.h"
@@ -71,6 +72,7 @@ agent_init(struct agent *agent, const struct config *config,
     struct ovsdb_client_callbacks callbacks = wiring_ovsdb_callbacks(agent);
     agent->ovsdb = ovsdb_client_create(remote, &callbacks);
     agent->punts = punts_create();
+    ttl_service_start(agent);
     agent->session = switching_create_session(agent);
     multicast_start(agent);
     agent->leases = leases_create();

@@ -116,6 +116,8 @@ unit_mld := $(addprefix agent/services/,mld.o group-message.o) \
 unit_switch-punts := $(unit_switch-session)
 unit_punt-meters := agent/openflow/punt-meters.o agent/core/punt.o \
     agent/core/flow-builder.o
+unit_icmp-error := agent/services/icmp-error.o
+unit_subnets := agent/core/subnets.o
 unit_punts := agent/punts.o agent/core/punt.o
 unit_announcement := agent/services/announcement.o $(unit_inventory)
 unit_overlay := tests/unit/model-host.o tests/unit/inventory-text.o \

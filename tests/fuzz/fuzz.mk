@@ -11,6 +11,7 @@ fuzz_page := $(unit_inventory-json)
 fuzz_event := $(unit_event-decode) tests/fuzz/describe-event.o
 fuzz_http := $(unit_webhook-server) tests/fuzz/describe-event.o
 fuzz_state := $(unit_inventory-cache)
+fuzz_icmp-error := agent/services/icmp-error.o
 fuzz_igmp := agent/services/igmp.o agent/services/group-message.o
 fuzz_mld := agent/services/mld.o agent/services/group-message.o
 fuzz_dhcp4 := $(addprefix agent/services/,dhcp4.o dhcp4-message.o \

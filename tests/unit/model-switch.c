@@ -334,6 +334,50 @@ add_actions(const struct model_switch *m, struct ds *s, const char *actions)
     free(copy);
 }
 
+/* OpenFlow ports of VMs in histories are less, and the VNIs of segments
+ * these. */
+enum { VM_PORTS = 16, FIRST_VNI = 77, LAST_VNI = 79 };
+
+/* What overlay_find_port() says. */
+static void
+add_owner(const struct model_switch *m, uint32_t ofport, struct svec *lines)
+{
+    struct overlay_port_owner owner;
+
+    if (overlay_find_port(m->overlay, ofport, &owner)) {
+        svec_add_nocopy(lines, xasprintf(
+            "port %"PRIu32" is %s %s", ofport,
+            owner.endpoint ? "endpoint" : "peer",
+            owner.endpoint ? owner.endpoint->id : owner.peer->id));
+    }
+}
+
+static void
+add_peer(const struct host_node *peer, uint32_t group OVS_UNUSED, void *peers)
+{
+    svec_add(peers, peer->id);
+}
+
+/* What overlay_find_metadata() says, and overlay_for_each_peer(). */
+static void
+add_segment(const struct model_switch *m, uint64_t metadata,
+            struct svec *lines)
+{
+    const struct segment_node *s = overlay_find_metadata(m->overlay, metadata);
+    struct svec peers = SVEC_EMPTY_INITIALIZER;
+    char *text;
+
+    if (s) {
+        overlay_for_each_peer(s, add_peer, &peers);
+        svec_sort(&peers);
+        text = svec_join(&peers, ",", "");
+        svec_add_nocopy(lines, xasprintf("metadata %"PRIx64" is %s, with %s",
+                                         metadata, s->id, text));
+        free(text);
+    }
+    svec_destroy(&peers);
+}
+
 char *
 model_switch_text(const struct model_switch *m)
 {
@@ -357,6 +401,17 @@ model_switch_text(const struct model_switch *m)
     }
     SSET_FOR_EACH (port, &m->served) {
         svec_add_nocopy(&lines, xasprintf("served %s", port));
+    }
+    for (uint32_t ofport = 1; ofport < VM_PORTS; ofport++) {
+        add_owner(m, ofport, &lines);
+    }
+    SHASH_FOR_EACH (node, &m->tunnels) {
+        add_owner(m, ((const struct want *) node->data)->ofport, &lines);
+    }
+    for (uint32_t vni = FIRST_VNI; vni <= LAST_VNI; vni++) {
+        for (int encap = 0; encap < N_ENCAPS; encap++) {
+            add_segment(m, segment_metadata(vni, encap), &lines);
+        }
     }
     svec_sort(&lines);
     char *text = svec_join(&lines, "\n", "\n");

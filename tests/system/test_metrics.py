@@ -123,3 +123,109 @@ def test_webhooks(scene: Scene) -> None:
                  result="applied") == 1
     assert grown("vtepd_event_installed_seconds_count") >= 1
     assert grown("vtepd_event_installed_seconds_sum") > 0
+
+
+def test_drift(scene: Scene) -> None:
+    """What somebody changes by hand is counted when it is put right."""
+    _, b = scene.pair()
+    hypervisor = scene.hv["hv1"]
+    before = scrape(scene)
+    row, = hypervisor.tunnels()
+    hypervisor.ofctl("del-flows", "br-int", f"table=40,dl_dst={b.mac}")
+    hypervisor.ofctl("add-group", "br-int", "group_id=4711,type=all")
+    hypervisor.vsctl("set", "Interface", row["name"],
+                     "options:remote_ip=192.0.2.99")
+    for what in "flow", "group", "row":
+        wait_metric(scene, f"a {what} was repaired",
+                    "vtepd_drift_repairs_total", object=what,
+                    until=lambda n: n == before.get(
+                        "vtepd_drift_repairs_total", object=what) + 1)
+
+
+def test_tunnel_error(scene: Scene) -> None:
+    """Somebody else has a tunnel to the same address."""
+    scene.pair()
+    hypervisor = scene.hv["hv1"]
+    hypervisor.vsctl("add-port", "br-int", "taken", "--", "set", "Interface",
+                     "taken", "type=vxlan", "options:key=flow",
+                     f"options:remote_ip={scene.hv['hv2'].ipv4}",
+                     f"options:local_ip={hypervisor.ipv4}",
+                     "options:dst_port=4799")
+    try:
+        scene.put(*(cloud.host(name, scene.hv[name].addresses, "vxlan",
+                               port=4799) for name in ("hv1", "hv2")))
+        wait_metric(scene, "there is an error", "vtepd_tunnels",
+                    type="vxlan", state="error", until=lambda n: n == 1)
+        assert scrape(scene).get("vtepd_peer_tunnel_up", peer="hv2",
+                                 type="vxlan") == 0
+    finally:
+        hypervisor.vsctl("del-port", "taken")
+    wait_metric(scene, "the tunnel is up", "vtepd_peer_tunnel_up",
+                peer="hv2", until=lambda n: n == 1)
+
+
+def test_bfd(scene: Scene) -> None:
+    scene.pair()
+    scene.settings(scene.agents["hv1"], bfd="true")
+    wait_metric(scene, "nobody answers", "vtepd_tunnels", type="vxlan",
+                state="bfd_down", until=lambda n: n == 1)
+    assert scrape(scene).sum("vtepd_bfd_sessions", state="down") == 1
+    scene.settings(scene.agents["hv2"], bfd="true")
+    wait_metric(scene, "the peer answers", "vtepd_tunnels", type="vxlan",
+                state="up", until=lambda n: n == 1)
+
+
+def test_not_installed(scene: Scene) -> None:
+    """An endpoint with another's MAC is plugged in, and not served."""
+    a, _ = scene.pair()
+    c = scene.vm("c", "blue", "hv1", mac=a.mac)
+    scene.put(c.endpoint(host="hv1"))
+    wait_metric(scene, "c should be served", "vtepd_endpoints_desired",
+                until=lambda n: n == 2)
+    metrics = scrape(scene)
+    assert metrics.get("vtepd_endpoints_installed") == 1
+    assert metrics.get("vtepd_conflicts", kind="endpoint") >= 1
+
+
+def test_held_deletions(scene: Scene) -> None:
+    """And the end of a watch."""
+    scene.pair()
+    scene.settings(max_delete="20", hold="3600")
+    objects = scene.cloud.objects()
+    before = scrape(scene)
+    scene.cloud.watch_mode(enabled=False)
+    scene.cloud.say("", close=True)
+    for reason in "closed", "refused":
+        wait_metric(scene, "the watch has ended", "vtepd_watches_ended_total",
+                    reason=reason,
+                    until=lambda n: n > before.get(
+                        "vtepd_watches_ended_total", reason=reason))
+    assert scrape(scene).get("vtepd_watch_open") == 0
+    scene.cloud.replace()
+    wait_metric(scene, "deletions are held", "vtepd_inventory_held_deletions",
+                until=lambda n: n >= 3)
+    scene.cloud.inject(count=-1, status=500)
+    wait_metric(scene, "lists fail", "vtepd_inventory_failing_seconds",
+                until=lambda n: n > 0)
+    scene.cloud.clear_faults()
+    scene.cloud.replace(*objects)
+    scene.lab.resync()
+    wait_metric(scene, "nothing is held", "vtepd_inventory_held_deletions",
+                until=lambda n: n == 0)
+    assert scrape(scene).get("vtepd_inventory_held_seconds") == 0
+
+
+def test_reconnections(scene: Scene) -> None:
+    before = scrape(scene)
+    scene.hv["hv1"].appctl("ovsdb-server", "ovsdb-server/reconnect")
+    wait_metric(scene, "a connection was made",
+                "vtepd_ovsdb_connections_total",
+                until=lambda n: n > before.get("vtepd_ovsdb_connections_total"))
+    scene.hv["hv1"].stop_switch()
+    wait_metric(scene, "the switch is gone", "vtepd_openflow_connected",
+                until=lambda n: n == 0)
+    scene.hv["hv1"].start_switch()
+    wait_metric(scene, "a connection was made",
+                "vtepd_openflow_connections_total",
+                until=lambda n: n > before.get(
+                    "vtepd_openflow_connections_total"))

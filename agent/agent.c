@@ -164,10 +164,10 @@ run_hold(struct agent *agent)
     }
     inventory_source_get_status(agent->source, &status);
     if (status.last_success - since >= hold) {
+        size_t n = inventory_approve_deletions(agent->inventory, time_msec());
+
         VLOG_INFO("inventory: %"PRIuSIZE" deletions released, every list for "
-                  "%d s has said the same",
-                  inventory_approve_deletions(agent->inventory, time_msec()),
-                  agent->config.hold);
+                  "%d s has said the same", n, agent->config.hold);
     }
     inventory_source_status_destroy(&status);
 }

@@ -46,9 +46,9 @@ touch_claim_sharers(struct inventory *inv, const struct endpoint *e)
     }
 }
 
-void
-inventory_touch_mac(struct inventory *inv, const struct segment_node *segment,
-                    const struct eth_addr mac)
+static void
+touch_mac_sharers(struct inventory *inv, const struct segment_node *segment,
+                  const struct eth_addr mac)
 {
     const struct endpoint *other;
     const struct pair_mac *pm;
@@ -74,24 +74,30 @@ touch_sharers(struct inventory *inv, const struct endpoint *e)
 {
     touch_claim_sharers(inv, e);
     for (size_t i = 0; i < e->n_pair_macs; i++) {
-        inventory_touch_mac(inv, e->segment, endpoint_pair_macs(e)[i].mac);
+        touch_mac_sharers(inv, e->segment, endpoint_pair_macs(e)[i].mac);
     }
 }
 
+void
+inventory_touch_mac(struct inventory *inv, const struct segment_node *segment,
+                    const struct eth_addr mac)
+{
+    const struct endpoint *e;
+
+    touch_mac_sharers(inv, segment, mac);
+    HMAP_FOR_EACH_WITH_HASH (e, mac_node, inventory_mac_hash(mac),
+                             &segment->endpoints) {
+        if (eth_addr_equals(e->mac, mac)) {
+            touch_sharers(inv, e);
+        }
+    }
+}
+
+/* 'e', which must be in the indexes, is one of those that have its MAC. */
 static void
 touch_endpoint_and_sharers(struct inventory *inv, const struct endpoint *e)
 {
-    const struct endpoint *rival;
-
-    inventory_touch_endpoint(inv, e->node);
     inventory_touch_mac(inv, e->segment, e->mac);
-    touch_sharers(inv, e);
-    HMAP_FOR_EACH_WITH_HASH (rival, mac_node, inventory_mac_hash(e->mac),
-                             &e->segment->endpoints) {
-        if (rival != e && eth_addr_equals(rival->mac, e->mac)) {
-            touch_sharers(inv, rival);
-        }
-    }
 }
 
 /* Endpoints. */

@@ -122,8 +122,8 @@ bool inventory_endpoint_equals(const struct endpoint *,
 bool inventory_endpoints_are_equal(const struct endpoint *,
                                    const struct endpoint *);
 
-/* Touches the endpoints whose MAC that is, in any way; those that lay claim to
- * the address; the segment with all endpoints in it. */
+/* Touches those on whom it has an effect who has the MAC, or the address, in
+ * the segment; the segment with all endpoints in it. */
 void inventory_touch_mac(struct inventory *, const struct segment_node *,
                          const struct eth_addr);
 void inventory_touch_address(struct inventory *, const struct segment_node *,

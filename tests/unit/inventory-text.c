@@ -338,17 +338,50 @@ static char *
 segment_standing_text(const struct inventory *inv,
                       const struct segment_node *segment)
 {
+    const struct router_node *router = inventory_segment_router(inv, segment);
     const struct segment_node *by;
 
     switch (inventory_segment_standing(inv, segment, &by)) {
     case SEGMENT_SERVED:
-        return xasprintf("segment %s served", segment->id);
+        return xasprintf("segment %s served%s%s", segment->id,
+                         router ? " router:" : "", router ? router->id : "");
     case SEGMENT_VNI_TAKEN:
         return xasprintf("segment %s vni-taken-by:%s", segment->id, by->id);
     case SEGMENT_UNKNOWN:
     default:
         OVS_NOT_REACHED();
     }
+}
+
+/* Who has the addresses to which its routes lead, in each of the segments that
+ * it joins. */
+static char *
+router_standing_text(const struct inventory *inv,
+                     const struct router_node *router)
+{
+    struct ds s = DS_EMPTY_INITIALIZER;
+
+    ds_put_format(&s, "router %s", router->id);
+    for (size_t i = 0; i < router->object.n_segments; i++) {
+        const struct segment_node *segment = router->joins[i].segment;
+
+        if (inventory_segment_router(inv, segment) != router) {
+            continue;
+        }
+        ds_put_format(&s, " %s", segment->id);
+        for (size_t j = 0; j < router->n_vias; j++) {
+            const struct claim *c = inventory_find_holder(
+                inv, segment, &router->vias[j].ip);
+
+            if (c) {
+                ds_put_char(&s, ':');
+                ipv6_format_mapped(&router->vias[j].ip, &s);
+                ds_put_format(&s, "=%s,%x", claim_endpoint(c)->node->id,
+                              claim_mac(c).ea[5]);
+            }
+        }
+    }
+    return ds_steal_cstr(&s);
 }
 
 void
@@ -367,6 +400,12 @@ inventory_standings(const struct inventory *inv, struct svec *out)
         svec_add_nocopy(out, segment_standing_text(inv, segments[i]));
     }
     free(segments);
+
+    const struct router_node **routers = inventory_sorted_routers(inv, &n);
+    for (size_t i = 0; i < n; i++) {
+        svec_add_nocopy(out, router_standing_text(inv, routers[i]));
+    }
+    free(routers);
 
     const struct endpoint_node **endpoints
         = inventory_sorted_endpoints(inv, &n);

@@ -34,8 +34,8 @@ void inventory_add_text(struct inventory *, const char *text);
 /* Takes 'text' in as a whole list, with nothing held back. */
 void inventory_list_text(struct inventory *, const char *text);
 
-/* Appends a line for each host, segment and endpoint that says what its
- * standing is and, for an endpoint, that of its addresses and MACs. */
+/* Appends a line for each host, segment, router and endpoint that says what
+ * its standing is and, for an endpoint, that of its addresses and MACs. */
 void inventory_standings(const struct inventory *, struct svec *);
 
 /* Empties the queues of what was touched; what was in them is appended to

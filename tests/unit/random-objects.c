@@ -119,7 +119,7 @@ make_router(uint32_t i)
 
     o->kind = OBJECT_ROUTER;
     o->id = xasprintf("r%"PRIu32, i);
-    r->mac = random_mac(one_in(6) ? rnd(N_ENDPOINTS) : 200 + i);
+    r->mac = random_mac(one_in(3) ? rnd(N_ENDPOINTS) : 200 + i);
     r->segments = xcalloc(N_SEGMENTS, sizeof *r->segments);
     r->n_segments = rnd(N_SEGMENTS);
     for (size_t j = 0; j < r->n_segments; j++) {

@@ -371,6 +371,63 @@ test_rule_5_shared(void **state OVS_UNUSED)
                       "endpoint c served ip:10.0.0.9=held\n");
 }
 
+/* Rule 6: of two routers that name one segment, the lower id joins it. */
+static void
+test_rule_6_routers(void **state OVS_UNUSED)
+{
+    check_every_order("",
+                      "segment s 1\n"
+                      "segment t 2\n"
+                      "segment u 1\n"
+                      "router b 1 s t u\n"
+                      "router a 2 s none\n"
+                      "router c 3 t\n",
+                      "segment s served router:a\n"
+                      "segment t served router:b\n"
+                      "segment u vni-taken-by:s\n"
+                      "router a s\n"
+                      "router b t\n"
+                      "router c\n");
+}
+
+/* Rule 7: a router's MAC and addresses are no endpoint's, in the segments that
+ * it joins. */
+static void
+test_rule_7_router_owns(void **state OVS_UNUSED)
+{
+    check_every_order("host h\nsegment s 1 10.0.0.0/24,10.0.0.1 fd00::/64\n",
+                      "segment t 2 10.0.0.0/24,10.0.0.1\n"
+                      "router r 1 s\n"
+                      "endpoint a s h 1 10.0.0.9\n"
+                      "endpoint b s h 1 10.0.0.9\n"
+                      "endpoint c s h 2 10.0.0.1 10.0.0.9 fe80::ff:fe00:1\n"
+                      "endpoint d t h 1 10.0.0.1\n"
+                      "endpoint e s h 3 pair=10.0.0.1 pair=10.0.0.8,1\n",
+                      "host h\n"
+                      "segment s served router:r\n"
+                      "segment t served\n"
+                      "router r s\n"
+                      "endpoint a mac-is-routers\n"
+                      "endpoint b mac-is-routers\n"
+                      "endpoint c served ip:10.0.0.1=router "
+                        "ip:10.0.0.9=held ip:fe80::ff:fe00:1=held "
+                        "lla:fe80::ff:fe00:2=held\n"
+                      "endpoint d served ip:10.0.0.1=held\n"
+                      "endpoint e served pair:10.0.0.1=router "
+                        "pair:10.0.0.8,1=held mac:1=not\n");
+
+    /* Of its link-local address there is use only with an IPv6 gateway. */
+    check_every_order("host h\n",
+                      "segment s 1 fd00::/64,fd00::1\n"
+                      "router r 1 s\n"
+                      "endpoint c s h 2 fe80::ff:fe00:1 fd00::1\n",
+                      "host h\n"
+                      "segment s served router:r\n"
+                      "router r s\n"
+                      "endpoint c served ip:fe80::ff:fe00:1=router "
+                        "ip:fd00::1=router lla:fe80::ff:fe00:2=held\n");
+}
+
 /* R61: what comes late heals those that refer to it, and its going leaves
  * them dangling, not deleted. */
 static void
@@ -437,8 +494,12 @@ test_self_is_known(void **state OVS_UNUSED)
 static const char *const pool[][4] = {
     { "host h vxlan=192.0.2.1", "host h vxlan=192.0.2.2" },
     { "host g vxlan=192.0.2.2", "host g vxlan=192.0.2.1 gre=192.0.2.2" },
-    { "segment s 1", "segment s 2", "segment s 1 gre" },
-    { "segment r 1 vxlan", "segment r 2" },
+    { "segment s 1", "segment s 2 10.0.0.0/24,10.0.0.1",
+      "segment s 1 gre 10.0.0.0/24,10.0.0.2 fd00::/64,fd00::1" },
+    { "segment r 1 vxlan", "segment r 2 10.0.0.0/24,10.0.0.1" },
+    { "router y 1 s r 0.0.0.0/0>10.0.0.1 10.9.0.0/16>10.0.0.2",
+      "router y 9 s", "router y 2 r 0.0.0.0/0>10.0.0.3" },
+    { "router x 1 s", "router x 8 r 0.0.0.0/0>10.0.0.8", "router x 1 r s" },
     { "endpoint a s h 1 10.0.0.1 fd00::1",
       "endpoint a s g 9 10.0.0.1",
       "endpoint a r h 1 10.0.0.1" },
@@ -731,7 +792,8 @@ test_ids_are_per_kind(void **state OVS_UNUSED)
     for (int kind = 0; kind < N_OBJECT_KINDS; kind++) {
         assert_int_equal(inventory_count(inv, kind), 1);
     }
-    check_standings(inv, "host x\nsegment x served\nendpoint x served\n");
+    check_standings(inv, "host x\nsegment x served router:x\n"
+                    "router x x\nendpoint x served\n");
     inventory_destroy(inv);
 }
 
@@ -785,8 +847,8 @@ test_keep(void **state OVS_UNUSED)
     }
     inventory_list_end(inv, true, &guard_20, 1, &result);
     assert_int_equal(result.n_deleted, 1);
-    check_standings(inv, "host h\nsegment s served\nendpoint a served\n");
-    assert_int_equal(inventory_count(inv, OBJECT_ROUTER), 1);
+    check_standings(inv, "host h\nsegment s served\nrouter r\n"
+                    "endpoint a served\n");
     assert_null(inventory_find_endpoint(inv, "nobody"));
     assert_null(inventory_find_host(inv, "nobody"));
     inventory_destroy(inv);
@@ -1105,6 +1167,8 @@ main(void)
         cmocka_unit_test(test_rule_4_kinds),
         cmocka_unit_test(test_rule_4_within_an_endpoint),
         cmocka_unit_test(test_rule_5_shared),
+        cmocka_unit_test(test_rule_6_routers),
+        cmocka_unit_test(test_rule_7_router_owns),
         cmocka_unit_test(test_r61_late_references_healed),
         cmocka_unit_test(test_self_is_known),
         cmocka_unit_test(test_touched_is_closed),

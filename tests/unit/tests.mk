@@ -122,6 +122,7 @@ unit_punts := agent/punts.o agent/core/punt.o
 unit_announcement := agent/services/announcement.o $(unit_inventory)
 unit_overlay := tests/unit/model-host.o tests/unit/inventory-text.o \
     $(core_objects)
+unit_overlay-routers := $(unit_overlay)
 
 # How they are built; every test-NAME.c needs its line above.
 

@@ -107,8 +107,6 @@ unit_flow-drift := $(addprefix agent/openflow/,flow-drift.o flow-repair.o \
 unit_switch-session := $(patsubst %.c,%.o,$(wildcard agent/openflow/*.c)) \
     $(flow_objects) tests/unit/ovsdb-sandbox.o tests/unit/openflow-relay.o
 unit_memberships := agent/core/memberships.o
-    $(flow_objects) $(addprefix agent/core/,flow-diff.o pipeline.o punt.o) \
-    tests/unit/ovsdb-sandbox.o tests/unit/openflow-relay.o
 unit_igmp := $(addprefix agent/services/,igmp.o group-message.o) \
     tests/unit/group-text.o
 unit_mld := $(addprefix agent/services/,mld.o group-message.o) \

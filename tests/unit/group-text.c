@@ -32,8 +32,8 @@ bytes_of(const char *hex, size_t *size)
     return bytes;
 }
 
-static char *
-describe(group_decode_func *decode, const void *frame, size_t size)
+char *
+group_describe(group_decode_func *decode, const void *frame, size_t size)
 {
     struct group_message *m = xmalloc(sizeof *m);
     const char *error = decode(frame, size, m);
@@ -56,7 +56,7 @@ void
 group_check_bytes(group_decode_func *decode, const void *frame, size_t size,
                   const char *expected)
 {
-    char *got = describe(decode, frame, size);
+    char *got = group_describe(decode, frame, size);
 
     assert_string_equal(got, expected);
     free(got);

@@ -13,9 +13,11 @@ struct group_message;
 typedef const char *group_decode_func(const void *frame, size_t size,
                                       struct group_message *);
 
-/* Asserts that the frame, in hexadecimal digits, says 'expected': "v2" and its
- * changes, "+GROUP" joined, "-GROUP" left, "?GROUP" doubted; "v3 query"; or
- * why it is refused. */
+/* What the frame says: "v2" and its changes, "+GROUP" joined, "-GROUP" left,
+ * "?GROUP" doubted; "v3 query"; or why it is refused.  The caller frees it. */
+char *group_describe(group_decode_func *, const void *frame, size_t size);
+
+/* Asserts that the frame, in hexadecimal digits, says 'expected'. */
 void group_check(group_decode_func *, const char *frame, const char *expected);
 
 /* The same for bytes. */

@@ -121,6 +121,9 @@ unit_announcement := agent/services/announcement.o $(unit_inventory)
 unit_overlay := tests/unit/model-host.o tests/unit/inventory-text.o \
     $(core_objects)
 unit_overlay-routers := $(unit_overlay)
+unit_multicast := $(addprefix agent/,multicast-service.o multicast-teller.o \
+    multicast-file.o) tests/unit/group-text.o $(unit_overlay) \
+    $(addprefix agent/services/,igmp.o mld.o group-message.o)
 
 # How they are built; every test-NAME.c needs its line above.
 

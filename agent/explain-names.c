@@ -51,23 +51,31 @@ find_by(const struct inventory *inv, const struct eth_addr *mac,
     }
 }
 
+static bool
+parse_address(const char *name, struct in6_addr *ip)
+{
+    ovs_be32 ip4;
+
+    if (ip_parse(name, &ip4)) {
+        in6_addr_set_mapped_ipv4(ip, ip4);
+        return true;
+    }
+    return ipv6_parse(name, ip);
+}
+
 static void
 find(const struct inventory *inv, const char *name, struct candidates *c)
 {
     const struct endpoint_node *node = inventory_find_endpoint(inv, name);
     struct eth_addr mac;
     struct in6_addr ip;
-    ovs_be32 ip4;
 
     c->n = 0;
     if (node && node->endpoint) {
         c->nodes[c->n++] = node;
     } else if (eth_addr_from_string(name, &mac)) {
         find_by(inv, &mac, NULL, c);
-    } else if (ip_parse(name, &ip4)) {
-        in6_addr_set_mapped_ipv4(&ip, ip4);
-        find_by(inv, NULL, &ip, c);
-    } else if (ipv6_parse(name, &ip)) {
+    } else if (parse_address(name, &ip)) {
         find_by(inv, NULL, &ip, c);
     }
 }
@@ -121,6 +129,26 @@ find_common(const struct candidates *from, const struct candidates *to,
     return n;
 }
 
+static bool
+is_group(const char *name)
+{
+    struct in6_addr ip;
+
+    return (parse_address(name, &ip)
+            && (IN6_IS_ADDR_V4MAPPED(&ip)
+                ? ip_is_multicast(in6_addr_get_mapped_ipv4(&ip))
+                : ipv6_addr_is_multicast(&ip)));
+}
+
+static char *
+to_group(const char *name, const struct endpoint_node *from)
+{
+    return xasprintf("%s is a multicast group: vtepd/multicast%s%s shows who "
+                     "listens to it, where the segment's \"multicast\" is "
+                     "\"snoop\"", name, from ? " " : "",
+                     from ? from->endpoint->segment->id : "");
+}
+
 char *
 explain_find_pair(const struct inventory *inv, const char *from_name,
                   const char *to_name, const struct endpoint_node **fromp,
@@ -138,6 +166,8 @@ explain_find_pair(const struct inventory *inv, const char *from_name,
         && find_common(from, to, fromp, top) != 1) {
         error = from->n > 1 ? ambiguous(from_name, from)
                             : ambiguous(to_name, to);
+    } else if (!to->n && is_group(to_name)) {
+        error = to_group(to_name, *fromp);
     }
     free(from);
     free(to);

@@ -48,6 +48,12 @@ test_names(void **state OVS_UNUSED)
         { "10.0.0.1", "b", "10.0.0.1 b" },      /* An id comes first. */
         { "a", "10.0.0.9", "a -" },
         { "nobody", "not-an-address/24", "- -" },
+        { "a", "239.1.2.3", "239.1.2.3 is a multicast group: vtepd/multicast "
+          "blue shows who listens to it, where the segment's \"multicast\" is "
+          "\"snoop\"" },
+        { "nobody", "ff15::1", "ff15::1 is a multicast group: vtepd/multicast "
+          "shows who listens to it, where the segment's \"multicast\" is "
+          "\"snoop\"" },
         { "nobody", "10.0.0.2", "10.0.0.2 is ambiguous, name the endpoint by "
           "its id: b (segment blue), c (segment red)" },
         { "10.0.0.2", "02:00:00:00:00:02", "10.0.0.2 is ambiguous, name the "

@@ -23,6 +23,15 @@ HYPERVISORS = 4
 GROUP, GROUP6 = "239.1.2.3", "ff15::1:2:3"
 
 
+AGENT_MAC = "02:76:74:65:70:64"
+
+
+def is_report(raw: bytes) -> bool:
+    """Is it IGMP or MLD?"""
+    return (raw[12:14] == b"\x08\x00" and raw[23] == 2
+            or raw[12:14] == b"\x86\xdd" and raw[20] == 0)
+
+
 def members(agent: Agent, group: str, segment: str = "blue") -> set[str]:
     """Who listens, as far as the agent knows: endpoints and peers."""
     for row in agent.show("multicast")["groups"]:
@@ -86,7 +95,7 @@ def test_every_member_once_and_nobody_else(
     for vm in vms:
         set_version(vm, group, versions[int(vm.name[1:]) % len(versions)])
     sender = Sender(b1, group)
-    with contextlib.ExitStack() as joined:
+    with contextlib.ExitStack() as joined, scene.lab.capture() as reports:
         for vm in (b2, b3, b5):
             joined.enter_context(Membership(vm, group, source))
         other = joined.enter_context(Membership(r2, group, None))
@@ -101,6 +110,11 @@ def test_every_member_once_and_nobody_else(
                        if sender.number(copy.inner.raw) is not None)
         assert ways == {("hv1", "hv2", 77): 100, ("hv1", "hv3", 77): 100}
         other.close()
+    # What VMs say of it themselves stays at home.
+    told = [copy.inner for copy in reports.encapsulated()
+            if is_report(copy.inner.raw)]
+    assert told
+    assert {frame.src for frame in told} == {AGENT_MAC}
 
 
 @pytest.mark.parametrize("group", [GROUP, GROUP6])
@@ -223,6 +237,30 @@ def test_policy_changes_while_it_runs(scene: Scene) -> None:
         check_stream(sender, ears, first=first)
         scene.segment("blue", 77, multicast="snoop")
         wait_members(scene, GROUP, hv1={"peer hv2"}, hv2={"b2"})
+        first = sender.sent
+        sender.send(10)
+        check_stream(sender, ears, "b2", first=first)
+
+
+def test_link_local_groups_follow_broadcast(scene: Scene) -> None:
+    """224.0.0.251 is told to nobody, and everybody listens."""
+    b1, b2, b3, b4, b5, *_ = vms = four(scene, broadcast="replicate")
+    for group in ("224.0.0.251", "ff02::fb"):
+        sender = Sender(b1, group)
+        with listening(*vms) as ears:
+            sender.send(10)
+            check_stream(sender, ears, "b2", "b3", "b4", "b5")
+
+
+def test_flows_that_others_delete_come_back(scene: Scene) -> None:
+    b1, b2, *_ = vms = four(scene)
+    sender = Sender(b1, GROUP)
+    with Membership(b2, GROUP), listening(*vms) as ears:
+        wait_members(scene, GROUP, hv1={"peer hv2"})
+        before = scene.settle("hv1")
+        scene.hv["hv1"].ofctl("del-flows", "br-int", "table=50")
+        scene.hv["hv1"].ofctl("del-flows", "br-int", "table=25")
+        scene.wait_state("hv1", before)
         first = sender.sent
         sender.send(10)
         check_stream(sender, ears, "b2", first=first)

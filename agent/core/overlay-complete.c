@@ -24,10 +24,9 @@ overlay_update_pending(struct overlay *ov, struct link *link)
     link->pending = pending;
 }
 
-/* Has Open vSwitch refused the link's port?  That may last until an operator
- * sees to it. */
-static bool
-has_failed(const struct link *link)
+/* That may last until an operator sees to it. */
+bool
+overlay_link_has_failed(const struct link *link)
 {
     return link->tunnel && link->tunnel->error && !link->tunnel->ofport;
 }
@@ -53,7 +52,7 @@ all_links_are_complete(const struct overlay *ov)
     const struct link *link;
 
     HMAP_FOR_EACH (link, node, &ov->links) {
-        if (link->pending && !has_failed(link)) {
+        if (link->pending && !overlay_link_has_failed(link)) {
             return false;
         }
     }
@@ -66,11 +65,11 @@ links_of_segment_are_complete(const struct live_segment *ls)
     const struct segment_peer *peer;
 
     HMAP_FOR_EACH (peer, node, &ls->peers) {
-        if (peer->link->pending && !has_failed(peer->link)) {
+        if (peer->link->pending && !overlay_link_has_failed(peer->link)) {
             return false;
         }
     }
-    return true;
+    return !overlay_inbound_is_pending(ls);
 }
 
 /* Has the last run left anything to do, or has anything happened since? */

@@ -192,11 +192,13 @@ release_local(struct overlay *ov, struct endpoint_node *node, struct local *l)
 static void
 count_plugged(struct overlay *ov, struct live_segment *ls, int change)
 {
+    bool before = ls->n_plugged > 0;
+
     ls->n_plugged += change;
-    if (ls->router) {
-        overlay_router_plugged(ov, ls->router, change);
+    if (before != (ls->n_plugged > 0)) {
+        overlay_segment_plugged(ov, ls);
+        overlay_update_live(ov, ls);
     }
-    overlay_update_live(ov, ls);
 }
 
 void

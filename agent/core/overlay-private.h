@@ -4,7 +4,7 @@
 #define VTEPD_OVERLAY_PRIVATE_H 1
 
 /* What the parts of the overlay share: overlay.c (life, a run), -endpoints.c,
- * -records.c (packed), -segments.c, -routers.c, -links.c, -tunnels.c, -choose.c
+ * -records.c (packed), -segments.c, -routers.c, -router-peers.c, -links.c, -tunnels.c, -choose.c
  * (encapsulation and addresses of a tunnel), -complete.c (has a change
  * arrived?), -find.c (by the numbers in packets), -report.c (conflicts). */
 
@@ -86,6 +86,8 @@ struct live_segment {
     struct segment_node *segment;   /* Held. */
     struct live_router *router; /* That joins it, or NULL. */
     struct ovs_list router_list;    /* In router->segments. */
+    struct ovs_list plugged_list;   /* In router->plugged or empty. */
+    struct hmap inbound;        /* Contains struct inbound_links. */
     bool is_live;               /* Is an endpoint plugged into it, or into one
                                  * that the router joins it to? */
     size_t n_plugged;           /* Plugged endpoints. */
@@ -104,7 +106,9 @@ struct live_router {
     struct ovs_list dirty_list; /* In overlay's 'dirty_routers' or empty. */
     struct router_node *router; /* Held. */
     struct ovs_list segments;   /* struct live_segments, by 'router_list'. */
-    size_t n_plugged;           /* Endpoints plugged into them. */
+    struct ovs_list plugged;    /* Of them those with plugged endpoints, by
+                                 * 'plugged_list'. */
+    struct hmap peers;          /* Contains struct router_peers. */
     struct router_record *record;   /* In the switch; NULL: none. */
 };
 
@@ -285,12 +289,26 @@ void overlay_run_segments(struct overlay *);
  * live. */
 void overlay_update_router(struct overlay *, struct segment_node *);
 
-/* 'change' more endpoints are plugged into a segment that the router joins. */
-void overlay_router_plugged(struct overlay *, struct live_router *,
-                            int change);
+/* The first endpoint was plugged into the segment, or the last one has
+ * gone. */
+void overlay_segment_plugged(struct overlay *, struct live_segment *);
 void overlay_router_touched(struct overlay *, struct router_node *);
 void overlay_leave_router(struct overlay *, struct live_segment *);
 void overlay_run_routers(struct overlay *);
+
+/* overlay-router-peers.c */
+
+/* Brings up to date which links the segment holds for what is routed to it. */
+void overlay_update_inbound(struct overlay *, struct live_segment *);
+
+/* A host has endpoints in one more segment of the router, or in one less. */
+void overlay_add_router_peer(struct overlay *, struct live_router *,
+                             struct host_node *);
+void overlay_remove_router_peer(struct overlay *, struct live_router *,
+                                const struct host_node *);
+
+/* Does one of these links still wait for a port? */
+bool overlay_inbound_is_pending(const struct live_segment *);
 
 /* overlay-links.c */
 
@@ -368,6 +386,9 @@ void overlay_describe_tunnel(const struct tunnel *, struct overlay_tunnel *);
 
 /* Brings up to date whether the link waits for a port. */
 void overlay_update_pending(struct overlay *, struct link *);
+
+/* Has Open vSwitch refused the link's port? */
+bool overlay_link_has_failed(const struct link *);
 
 /* overlay-choose.c */
 

@@ -17,9 +17,9 @@
 /* Routers: which segments they make live, and their flows.
  *
  * Which router joins a segment says the inventory.  What is kept here is what
- * that has led to: the live segments of a router, and how many endpoints are
- * plugged into them.  The first makes all its segments live, the last one
- * ends that. */
+ * that has led to: the live segments of a router, and those of them that
+ * endpoints are plugged into.  The first makes all its segments live, the last
+ * one ends that. */
 
 static void
 router_flows(const void *record, flow_cb *cb, void *aux)
@@ -45,6 +45,8 @@ get_live_router(struct overlay *ov, struct router_node *router)
         lr->router = inventory_ref_router(ov->inventory, router->id);
         ovs_list_init(&lr->dirty_list);
         ovs_list_init(&lr->segments);
+        ovs_list_init(&lr->plugged);
+        hmap_init(&lr->peers);
         hmap_insert(&ov->live_routers, &lr->node, hash_pointer(router, 0));
         router->live = lr;
     }
@@ -54,15 +56,22 @@ get_live_router(struct overlay *ov, struct router_node *router)
 static void
 destroy_live_router(struct overlay *ov, struct live_router *lr)
 {
-    ovs_assert(!lr->n_plugged && !lr->record);
+    ovs_assert(ovs_list_is_empty(&lr->plugged) && !lr->record);
     ovs_list_remove(&lr->dirty_list);
     hmap_remove(&ov->live_routers, &lr->node);
+    hmap_destroy(&lr->peers);
     lr->router->live = NULL;
     inventory_unref_router(ov->inventory, lr->router);
     free(lr);
 }
 
 /* Liveness. */
+
+static bool
+is_live(const struct live_router *lr)
+{
+    return !ovs_list_is_empty(&lr->plugged);
+}
 
 /* All segments that the router joins are live from now on, or none is for its
  * sake. */
@@ -72,7 +81,7 @@ update_segments(struct overlay *ov, struct live_router *lr)
     const struct router_node *router = lr->router;
     struct live_segment *ls;
 
-    for (size_t i = 0; lr->n_plugged && i < router->object.n_segments; i++) {
+    for (size_t i = 0; is_live(lr) && i < router->object.n_segments; i++) {
         struct segment_node *segment = router->joins[i].segment;
 
         if (inventory_segment_router(ov->inventory, segment) == router) {
@@ -84,15 +93,32 @@ update_segments(struct overlay *ov, struct live_router *lr)
     }
 }
 
-void
-overlay_router_plugged(struct overlay *ov, struct live_router *lr, int change)
+/* Counts the segment among the router's that have plugged endpoints, or not. */
+static void
+set_plugged(struct overlay *ov, struct live_segment *ls,
+            struct live_router *lr, bool plugged)
 {
-    bool before = lr->n_plugged > 0;
+    bool before = is_live(lr);
 
-    lr->n_plugged += change;
-    if (before != (lr->n_plugged > 0)) {
+    if (plugged == ovs_list_is_empty(&ls->plugged_list)) {
+        ovs_list_remove(&ls->plugged_list);
+        ovs_list_init(&ls->plugged_list);
+        if (plugged) {
+            ovs_list_push_back(&lr->plugged, &ls->plugged_list);
+        }
+    }
+    if (before != is_live(lr)) {
         update_segments(ov, lr);
         mark_router_dirty(ov, lr);
+    }
+}
+
+void
+overlay_segment_plugged(struct overlay *ov, struct live_segment *ls)
+{
+    if (ls->router) {
+        set_plugged(ov, ls, ls->router, ls->n_plugged > 0);
+        overlay_update_inbound(ov, ls);
     }
 }
 
@@ -100,11 +126,16 @@ void
 overlay_leave_router(struct overlay *ov, struct live_segment *ls)
 {
     struct live_router *lr = ls->router;
+    const struct segment_peer *peer;
 
     if (lr) {
         ls->router = NULL;
         ovs_list_remove(&ls->router_list);
-        overlay_router_plugged(ov, lr, -(int) ls->n_plugged);
+        overlay_update_inbound(ov, ls);
+        set_plugged(ov, ls, lr, false);
+        HMAP_FOR_EACH (peer, node, &ls->peers) {
+            overlay_remove_router_peer(ov, lr, peer->link->peer);
+        }
         mark_router_dirty(ov, lr);
     }
 }
@@ -113,10 +144,15 @@ static void
 join_router(struct overlay *ov, struct live_segment *ls,
             struct live_router *lr)
 {
+    const struct segment_peer *peer;
+
     ls->router = lr;
     ovs_list_push_back(&lr->segments, &ls->router_list);
+    HMAP_FOR_EACH (peer, node, &ls->peers) {
+        overlay_add_router_peer(ov, lr, peer->link->peer);
+    }
+    set_plugged(ov, ls, lr, ls->n_plugged > 0);
     mark_router_dirty(ov, lr);
-    overlay_router_plugged(ov, lr, ls->n_plugged);
 }
 
 void
@@ -127,7 +163,7 @@ overlay_update_router(struct overlay *ov, struct segment_node *segment)
                                                           segment);
 
     if (!ls) {
-        if (router && router->live && router->live->n_plugged) {
+        if (router && router->live && is_live(router->live)) {
             overlay_get_live_segment(ov, segment);
         }
         return;
@@ -139,6 +175,7 @@ overlay_update_router(struct overlay *ov, struct segment_node *segment)
         }
     }
     overlay_update_live(ov, ls);
+    overlay_update_inbound(ov, ls);
 }
 
 /* Flows. */
@@ -148,7 +185,7 @@ update_record(struct overlay *ov, struct live_router *lr)
 {
     struct router_record *new = NULL;
 
-    if (lr->n_plugged) {
+    if (is_live(lr)) {
         struct routing routing;
 
         routing_init(&routing, ov->inventory, lr->router);

@@ -30,6 +30,8 @@ overlay_get_live_segment(struct overlay *ov, struct segment_node *segment)
         ovs_list_init(&ls->dirty_list);
         ovs_list_init(&ls->locals);
         hmap_init(&ls->peers);
+        hmap_init(&ls->inbound);
+        ovs_list_init(&ls->plugged_list);
         hmap_init(&ls->groups);
         hmap_insert(&ov->live_segments, &ls->node, hash_pointer(segment, 0));
         segment->live = ls;
@@ -41,7 +43,9 @@ overlay_get_live_segment(struct overlay *ov, struct segment_node *segment)
 void
 overlay_update_live(struct overlay *ov, struct live_segment *ls)
 {
-    bool is_live = ls->n_plugged || (ls->router && ls->router->n_plugged);
+    bool is_live = ls->n_plugged || (ls->router
+                                     && !ovs_list_is_empty(
+                                         &ls->router->plugged));
 
     if (ls->is_live != is_live) {
         ls->is_live = is_live;
@@ -77,6 +81,7 @@ destroy_live_segment(struct overlay *ov, struct live_segment *ls)
     ovs_list_remove(&ls->dirty_list);
     hmap_remove(&ov->live_segments, &ls->node);
     hmap_destroy(&ls->peers);
+    hmap_destroy(&ls->inbound);
     ls->segment->live = NULL;
     inventory_unref_segment(ov->inventory, ls->segment);
     free(ls);
@@ -117,6 +122,9 @@ overlay_add_peer(struct overlay *ov, struct live_segment *ls,
     peer->link = link;
     peer->n = 1;
     hmap_insert(&ls->peers, &peer->node, hash);
+    if (ls->router) {
+        overlay_add_router_peer(ov, ls->router, link->peer);
+    }
     overlay_mark_segment_dirty(ov, ls);
     overlay_peer_changed(ov, ls, link->peer);
 }
@@ -132,6 +140,9 @@ overlay_remove_peer(struct overlay *ov, struct live_segment *ls,
             if (!--peer->n) {
                 hmap_remove(&ls->peers, &peer->node);
                 free(peer);
+                if (ls->router) {
+                    overlay_remove_router_peer(ov, ls->router, link->peer);
+                }
                 overlay_mark_segment_dirty(ov, ls);
                 overlay_peer_changed(ov, ls, link->peer);
             }

@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from lab import cloud
+from lab import cloud, frames
 from lab.processes import wait_until
 from lab.vm import Vm
-from scene import Scene
+from scene import Scene, heard
 
 HYPERVISORS = 2
 
@@ -35,10 +35,11 @@ def routed_vm(scene: Scene, name: str, segment: str, host: str, number: int,
     return vm
 
 
-def two_segments(scene: Scene, **red: object) -> None:
+def two_segments(scene: Scene, routes: dict[str, str] | None = None,
+                 **red: object) -> None:
     routed_segment(scene, "blue", 77, 1)
     routed_segment(scene, "red", 78, 2, **red)
-    scene.cloud.put(cloud.router("r1", ROUTER_MAC, ["blue", "red"]))
+    scene.cloud.put(cloud.router("r1", ROUTER_MAC, ["blue", "red"], routes))
 
 
 def connect_routed(*vms: Vm) -> None:
@@ -66,6 +67,166 @@ def test_between_segments(scene: Scene) -> None:
     wait_until(lambda: scene.agents["hv1"].show("segments"), "red is live",
                until=lambda rows: all(row["live"] for row in rows
                                       if row["id"] != "anchor"))
+
+
+# Says its name to whoever connects.
+SERVER = """
+import socket, sys
+listener = socket.create_server(("::", 9000), family=socket.AF_INET6,
+                                dualstack_ipv6=True)
+print("listening", flush=True)
+while True:
+    connection, _ = listener.accept()
+    connection.sendall(sys.argv[1].encode() * 100000)
+    connection.close()
+"""
+
+CLIENT = """
+import socket, sys
+connection = socket.create_connection((sys.argv[1], 9000), 10)
+text = b"".join(iter(lambda: connection.recv(65536), b""))
+print(len(text), text[:1].decode())
+"""
+
+
+def serve(vm: Vm, name: str) -> None:
+    daemon = vm.daemon("/usr/bin/python3", "-c", SERVER, name)
+    daemon.wait_ready(lambda: "listening" in daemon.said())
+
+
+def ask(vm: Vm, address: str) -> str:
+    return vm.run("/usr/bin/python3", "-c", CLIENT, address).strip()
+
+
+def test_two_routers_with_the_same_addresses(scene: Scene) -> None:
+    """The same addresses, MACs and gateways behind two routers at once, one
+    over VXLAN and GRE, one with segments of one encapsulation: TCP reaches
+    each router's own."""
+    two_segments(scene, encap="gre")
+    routed_segment(scene, "blue2", 177, 1)
+    routed_segment(scene, "red2", 178, 2)
+    scene.cloud.put(cloud.router("r2", ROUTER_MAC, ["blue2", "red2"]))
+    a = routed_vm(scene, "a", "blue", "hv1", 1, 2, mac="02:00:00:00:01:02")
+    b = routed_vm(scene, "b", "red", "hv2", 2, 2, mac="02:00:00:00:02:02")
+    a2 = routed_vm(scene, "a2", "blue2", "hv1", 1, 2, mac="02:00:00:00:01:02")
+    b2 = routed_vm(scene, "b2", "red2", "hv2", 2, 2, mac="02:00:00:00:02:02")
+    scene.ready()
+    for source, target in ((a, b), (a2, b2)):
+        connect_routed(source, target)
+    serve(b, "b")
+    serve(b2, "2")
+    for source, target, name, keys in ((a, b, "b", {("gre", 78),
+                                                    ("vxlan", 77)}),
+                                       (a2, b2, "2", {("vxlan", 178),
+                                                      ("vxlan", 177)})):
+        for address in target.ips:
+            with scene.lab.capture() as wire:
+                assert ask(source, address) == f"100000 {name}"
+            assert {(packet.encap, packet.key)
+                    for packet in wire.encapsulated()} == keys
+            assert not wire.select(to_many=True), wire
+
+
+def test_static_route_by_a_vm_that_forwards(scene: Scene) -> None:
+    """a -> router -> gw, which forwards to c; gw moves to another host, and
+    goes."""
+    two_segments(scene, {"172.16.0.0/16": "10.0.2.9",
+                         "fd16::/64": "fd02::9"})
+    a = routed_vm(scene, "a", "blue", "hv1", 1, 2)
+    gw = routed_vm(scene, "gw", "red", "hv1", 2, 9, allowed_pairs=[
+        {"ip": "10.0.1.0/24"}, {"ip": "fd01::/64"}])
+    c = scene.vm("c", "red", "hv2", ips=["172.16.0.5", "fd16::5"])
+    c.namespace.ip("addr add 10.0.2.5/24 dev eth0",
+                   "route add default via 10.0.2.1",
+                   "addr add fd02::5/64 dev eth0 nodad",
+                   "route add default via fd02::1")
+    scene.cloud.patch("endpoint", "c", ips=[*c.ips, "10.0.2.5", "fd02::5"])
+    gw.namespace.sysctl("net/ipv4/ip_forward", "1")
+    gw.namespace.sysctl("net/ipv6/conf/all/forwarding", "1")
+    gw.namespace.ip("route add 172.16.0.0/16 dev eth0",
+                    "route add fd16::/64 dev eth0")
+    scene.ready()
+    for address in c.ips:
+        a.wait_reaches(address)
+
+    agent = scene.agents["hv1"]
+    gw.unplug()
+    gw.plug(scene.hv["hv2"])
+    scene.patch("endpoint", "gw", host="hv2")
+    for address in c.ips:
+        a.wait_reaches(address)
+
+    scene.delete("endpoint", "gw")
+    wait_until(lambda: agent.show("status")["conflicts"],
+               "the routes are reported",
+               until=lambda conflicts: sum(
+                   "is not used: no endpoint in segment" in conflict
+                   for conflict in conflicts) == 2)
+    assert not any(a.reaches(address) for address in c.ips)
+
+
+def test_router_changes(scene: Scene) -> None:
+    """Deleted, put back, with another MAC, without a segment."""
+    two_segments(scene)
+    a = routed_vm(scene, "a", "blue", "hv1", 1, 2)
+    b = routed_vm(scene, "b", "red", "hv2", 2, 2)
+    scene.ready()
+    connect_routed(a, b)
+    with a.pinging(b.ipv4) as finish:
+        scene.patch("router", "r1", routes=[
+            {"cidr": "0.0.0.0/0", "via": b.ipv4}])
+        wait_until(lambda: scene.hv["hv1"].flows("table=31,ip"),
+                   "the route is there", until=lambda flows: any(
+                       b.mac in flow for flow in flows))
+    assert finish().lost == 0
+
+    scene.delete("router", "r1")
+    scene.wait_peers("hv1")
+    assert not a.reaches(b.ipv4)
+    other = "02:00:5e:00:00:02"
+    scene.put(cloud.router("r1", other, ["blue", "red"]))
+    for vm in (a, b):
+        vm.forget_neighbours()
+    connect_routed(a, b)
+    assert f"lladdr {other}" in a.neighbour("10.0.1.1")
+    scene.patch("router", "r1", segments=["blue"])
+    scene.wait_peers("hv1")
+    assert not a.reaches(b.ipv4)
+
+
+def test_never_routed(scene: Scene) -> None:
+    """What is not to be forwarded goes nowhere, and is counted."""
+    two_segments(scene)
+    a = routed_vm(scene, "a", "blue", "hv1", 1, 2)
+    b = routed_vm(scene, "b", "red", "hv2", 2, 2)
+    scene.ready()
+    connect_routed(a, b)
+    echo = frames.icmp_echo(1, 1)
+
+    def packet(dst: str, **how: int) -> bytes:
+        return frames.ether(ROUTER_MAC, a.mac, frames.ETH_IPV4, frames.ipv4(
+            a.ipv4, dst, frames.PROTO_ICMP, echo, **how))
+
+    causes = {0x15: [packet("10.0.9.9"), packet("192.0.2.1")],
+              0x16: [packet("10.0.2.77"), packet("10.0.2.255")],
+              0x17: [packet("224.0.0.5"), packet("255.255.255.255"),
+                     packet("169.254.1.1"), packet(b.ipv4, ttl=0),
+                     frames.ether(ROUTER_MAC, a.mac, frames.ETH_TEST,
+                                  bytes(46))]}
+
+    def counted(cause: int) -> int:
+        return scene.hv["hv1"].packets(f"cookie={0x7674657000000000 + cause}"
+                                       "/-1")
+
+    before = {cause: counted(cause) for cause in causes}
+    with scene.lab.capture() as wire, a.raw() as port:
+        for sent in causes.values():
+            port.send(*sent)
+        wait_until(lambda: {cause: counted(cause) - before[cause]
+                            for cause in causes}, "the drops are counted",
+                   until=lambda n: n == {cause: len(sent) for cause, sent
+                                         in causes.items()})
+    assert not wire.encapsulated(), wire
 
 
 def test_gateway_answers(scene: Scene) -> None:

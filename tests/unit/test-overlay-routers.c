@@ -104,6 +104,20 @@ n_live(const struct model_host *h)
     return counts.n_live_segments;
 }
 
+static void
+put(struct model_host *h, const char *object)
+{
+    inventory_put(h->inventory, object_from_text(object), h->now);
+    model_settle(h);
+}
+
+static void
+delete_endpoint(struct model_host *h, const char *id)
+{
+    inventory_delete(h->inventory, OBJECT_ENDPOINT, id, 0, h->now);
+    model_settle(h);
+}
+
 /* Liveness. */
 
 /* The first plugged endpoint makes all segments of its router live, tunnels
@@ -229,6 +243,70 @@ test_segments_come_and_go(void **state OVS_UNUSED)
     model_host_destroy(h);
 }
 
+/* A segment that is forced to an encapsulation needs tunnels of that type also
+ * from hosts that have endpoints in its router's other segments only, if
+ * anything is plugged into it here. */
+static void
+test_inbound_tunnels(void **state OVS_UNUSED)
+{
+#define BOTH "host hv1 vxlan=192.0.2.1 gre=192.0.2.1\n" \
+    "host hv2 vxlan=192.0.2.2 gre=192.0.2.2\n"
+#define GRE_RED "segment red 88 gre 10.0.2.0/24,10.0.2.1\n"
+#define B2 "endpoint b2 blue hv2 21 10.0.1.33\n"
+#define GRE_TO_HV2 "gre 192.0.2.1->192.0.2.2 peer=hv2"
+    struct model_host *h = make_hv1(BOTH BLUE GRE_RED B1 R1 B2 R);
+
+    model_plug(h, "tap1", "b1", 5);
+    model_settle(h);
+    model_check_tunnels(h, TO_HV2);
+    model_plug(h, "tap2", "r1", 6);
+    model_settle(h);
+    model_check_tunnels(h, GRE_TO_HV2 ", " TO_HV2);
+
+    /* Only as long as b2 is there, the router joins both, and r1 is plugged. */
+    delete_endpoint(h, "b2");
+    model_wait(h, 100000);
+    model_check_tunnels(h, "");
+    put(h, "endpoint b2 blue hv2 21 10.0.1.33");
+    model_check_tunnels(h, GRE_TO_HV2 ", " TO_HV2);
+    put(h, "router r 1 blue");
+    model_wait(h, 100000);
+    model_check_tunnels(h, TO_HV2);
+    put(h, "router r 1 red blue");
+    model_check_tunnels(h, GRE_TO_HV2 ", " TO_HV2);
+    put(h, "segment red 88 10.0.2.0/24,10.0.2.1");
+    model_wait(h, 100000);
+    model_check_tunnels(h, TO_HV2);
+    put(h, "segment red 88 gre 10.0.2.0/24,10.0.2.1");
+    model_check_tunnels(h, GRE_TO_HV2 ", " TO_HV2);
+    model_unplug(h, "tap2");
+    model_wait(h, 100000);
+    model_check_tunnels(h, TO_HV2);
+    model_host_destroy(h);
+}
+
+/* So does every segment where each has tunnels of its own. */
+static void
+test_inbound_tunnels_of_segments(void **state OVS_UNUSED)
+{
+    struct model_host *h = model_host_create("hv1", "192.0.2.1", NULL);
+
+    h->settings.segment_key = true;
+    model_configure(h);
+    model_list(h, BOTH BLUE RED B1 R1 B2 R);
+    model_plug(h, "tap1", "b1", 5);
+    model_settle(h);
+#define KEY(N, S) "vxlan 192.0.2.1->192.0.2.2 key=" N " peer=hv2 segment=" S
+    model_check_tunnels(h, KEY("77", "blue"));
+    model_plug(h, "tap2", "r1", 6);
+    model_run(h);
+    assert_false(overlay_is_complete(h->overlay, OBJECT_ENDPOINT, "r1"));
+    model_settle(h);
+    assert_true(overlay_is_complete(h->overlay, OBJECT_ENDPOINT, "r1"));
+    model_check_tunnels(h, KEY("77", "blue") ", " KEY("88", "red"));
+    model_host_destroy(h);
+}
+
 /* Conflicts. */
 
 /* A router's addresses and MAC are its own, at any time. */
@@ -309,20 +387,6 @@ test_no_gateway(void **state OVS_UNUSED)
     "set_field:02:00:00:00:00:01->eth_src," \
     "set_field:02:00:00:00:00:" MAC "->eth_dst,dec_ttl,goto_table:40"
 #define UNRESOLVED "router \"r\": route 0.0.0.0/0 via 10.0.2.99 is not used: "
-
-static void
-put(struct model_host *h, const char *object)
-{
-    inventory_put(h->inventory, object_from_text(object), h->now);
-    model_settle(h);
-}
-
-static void
-delete_endpoint(struct model_host *h, const char *id)
-{
-    inventory_delete(h->inventory, OBJECT_ENDPOINT, id, 0, h->now);
-    model_settle(h);
-}
 
 /* A route follows who has the address of its next hop. */
 static void
@@ -471,6 +535,8 @@ main(void)
         cmocka_unit_test(test_two_plugged),
         cmocka_unit_test(test_membership_changes),
         cmocka_unit_test(test_segments_come_and_go),
+        cmocka_unit_test(test_inbound_tunnels),
+        cmocka_unit_test(test_inbound_tunnels_of_segments),
         cmocka_unit_test(test_router_owns_addresses),
         cmocka_unit_test(test_overlapping_subnets),
         cmocka_unit_test(test_no_gateway),

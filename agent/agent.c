@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/advert-service.h"
 #include "agent/bfd-watch.h"
 #include "agent/dhcp-service.h"
 #include "agent/explain.h"
@@ -77,6 +78,7 @@ agent_init(struct agent *agent, const struct config *config,
     multicast_start(agent);
     agent->leases = leases_create();
     agent->dhcp = dhcp_service_create(agent, agent->leases);
+    agent->adverts = advert_service_create(agent, agent->leases);
 
     static struct ovsdb_table_name names[32];
     ovs_assert(n_flow_table_names <= ARRAY_SIZE(names));
@@ -104,6 +106,7 @@ agent_destroy(struct agent *agent)
     inventory_destroy(agent->inventory);
     switch_session_destroy(agent->session);
     switch_session_destroy(agent->left_session);
+    advert_service_destroy(agent->adverts);
     dhcp_service_destroy(agent->dhcp);
     leases_destroy(agent->leases);
     punts_destroy(agent->punts);
@@ -378,6 +381,8 @@ agent_run(struct agent *agent)
     did(agent, "working out flows and tunnels");
     multicast_run(agent);
     did(agent, "multicast");
+    advert_service_run(agent->adverts);
+    did(agent, "router advertisements");
     settling_run(agent->settling, agent->session, &agent->waits);
     webhooks_answer(agent);
     did(agent, "answering webhooks");
@@ -420,6 +425,7 @@ agent_wait(struct agent *agent)
     webhooks_wait(agent);
     settling_wait(agent->settling);
     explainer_wait(agent->explainer);
+    advert_service_wait(agent->adverts);
     if (bfd_watch_next_time(agent->bfd) != LLONG_MAX) {
         poll_timer_wait_until(bfd_watch_next_time(agent->bfd));
     }

@@ -24,6 +24,7 @@
 #include "core/overlay.h"
 #include "openvswitch/shash.h"
 
+struct advert_service;
 struct bfd_watch;
 struct dhcp_service;
 struct explainer;
@@ -77,6 +78,7 @@ struct agent {
     struct punts *punts;        /* Packets that the session hands over. */
     struct leases *leases;
     struct dhcp_service *dhcp;
+    struct advert_service *adverts;
     struct switch_session *left_session;    /* To the bridge before. */
     long long int left_until;
     uint64_t left_bundle;       /* That takes back what is there. */

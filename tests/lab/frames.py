@@ -165,6 +165,13 @@ def neighbour_advertisement(mac: str, src: str, target: str, *, dst: str,
                  ipv6(src, dst, PROTO_ICMPV6, body, 255))
 
 
+def router_message(kind: int, src: str, dst: str) -> bytes:
+    """The packet of a router's advertisement (134) or redirect (137), as far
+    as its type and length go."""
+    body = _icmp6(src, dst, struct.pack("!BBH", kind, 0, 0) + bytes(36))
+    return ipv6(src, dst, PROTO_ICMPV6, body, 255)
+
+
 def dhcp_discover(mac: str, xid: int = 0x76746570) -> bytes:
     body = (struct.pack("!BBBBIHH", 1, 1, 6, 0, xid, 0, 0x8000) + bytes(16)
             + mac_bytes(mac) + bytes(10 + 192)

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import signal
+from pathlib import Path
 
+from lab import frames
 from lab.capture import Capture
 from lab.dhcp import Dhclient, Udhcpc, addresses, without_addresses
 from lab.processes import wait_until
 from lab.vm import Vm
-from scene import Scene
+from scene import Scene, arrived
 
 # Clients renew after half of it.
 SHORT = 4
@@ -141,3 +143,145 @@ def test_dhclient_ipv6(scene: Scene) -> None:
         client.stop()
         wait_lease(scene, a, a.ipv6, "expired")
     assert not dhcp_packets(wire)
+
+
+def autoconfigure(vm: Vm) -> None:
+    """Has the VM's kernel make addresses of what routers advertise, from a
+    link that has just come up."""
+    for name, value in (("accept_ra", "2"), ("autoconf", "1"),
+                        ("router_solicitations", "3"),
+                        ("router_solicitation_delay", "0"),
+                        ("router_solicitation_interval", "1")):
+        vm.namespace.sysctl(f"net/ipv6/conf/eth0/{name}", value)
+    vm.namespace.ip("link set eth0 down", "link set eth0 up")
+
+
+def mtu6(vm: Vm) -> int:
+    with vm.namespace.entered():
+        return int(Path("/proc/sys/net/ipv6/conf/eth0/mtu").read_text())
+
+
+def test_autoconfiguration(scene: Scene) -> None:
+    """The kernel's own: the address that follows from the MAC, where that is
+    the inventory's; on-link prefix, MTU, hop limit.  It is told anew what has
+    changed without asking, and what it was told stays while there is no
+    vtepd."""
+    scene.segment("blue", 77, mtu=1380, subnets=[SUBNET6], **FLOODING)
+    a = scene.vm("a", "blue", "hv1", mac="02:00:00:00:aa:01",
+                 ips=["fd00::ff:fe00:aa01"])
+    b = scene.vm("b", "blue", "hv2")
+    scene.ready(a, b)
+    without_addresses(a)
+    with scene.lab.capture() as wire:
+        autoconfigure(a)
+        wait_until(lambda: addresses(a), "a has made its address",
+                   until=lambda found: found == {a.ipv6})
+        assert "fd00::/64 dev eth0 proto kernel" in a.run("ip", "-6", "route")
+        assert mtu6(a) == 1380
+        assert "default" not in a.run("ip", "-6", "route")
+        wait_lease(scene, a, a.ipv6, "advertised")
+        a.wait_reaches(b.ipv6)
+
+        scene.patch("segment", "blue", mtu=1300)
+        wait_until(lambda: mtu6(a), "a knows the new MTU",
+                   until=lambda mtu: mtu == 1300)
+        scene.agents["hv1"].stop()
+        assert a.ping(b.ipv6, count=20).received == 20
+        assert addresses(a) == {a.ipv6}
+        scene.agents["hv1"].start()
+    assert not dhcp_packets(wire)
+
+
+def test_no_autoconfiguration(scene: Scene) -> None:
+    """Where the inventory's address is another, a VM makes itself none: port
+    security would not let it pass."""
+    a, _b = stage(scene, SUBNET6)
+    autoconfigure(a)
+    wait_until(lambda: mtu6(a), "an advertisement has come",
+               until=lambda mtu: mtu == 1380)
+    assert "fd00::/64 dev eth0 proto kernel" in a.run("ip", "-6", "route")
+    assert addresses(a) == set()
+    assert leases(scene, a)[a.ipv6]["state"] == "unknown"
+    client = Dhclient(a, "-6")
+    client.wait("BOUND6")
+    assert addresses(a) == {a.ipv6}
+    client.stop()
+
+
+def test_router_is_advertised(scene: Scene) -> None:
+    """The default route comes and goes with the router."""
+    a, _b = stage(scene, {**SUBNET6, "gateway": "fd00::ff"})
+    autoconfigure(a)
+
+    def default() -> str:
+        return a.run("ip", "-6", "route", "show", "default")
+
+    wait_until(lambda: mtu6(a), "an advertisement has come",
+               until=lambda mtu: mtu == 1380)
+    assert not default()
+    mac = "02:00:5e:00:00:01"
+    scene.put({"kind": "router", "id": "r1", "mac": mac,
+               "segments": ["blue"], "routes": []})
+    assert "via fe80::5eff:fe00:1 dev eth0 proto ra" in wait_until(
+        default, "there is a way out")
+    client = Dhclient(a, "-6")
+    client.wait("BOUND6")
+    a.wait_reaches("fd00::ff")
+    client.stop()
+    scene.delete("router", "r1")
+    wait_until(default, "there is none", until=lambda text: not text)
+
+
+def test_changed_address(scene: Scene) -> None:
+    """A client that renews what is no longer its address is told so at once,
+    though port security lets nothing else through from there."""
+    a, b = stage(scene, SUBNET4)
+    client = Udhcpc(a)
+    client.wait("bound")
+    a.wait_reaches(b.ipv4)
+    a.ips[0] = "10.0.0.77"
+    scene.put(a.endpoint())
+    scene.ready(a)
+    client.signal(signal.SIGUSR1)
+    assert client.wait("bound", 2)["ip"] == "10.0.0.77"
+    assert addresses(a) == {"10.0.0.77"}
+    a.wait_reaches(b.ipv4)
+    client.stop()
+
+
+def rogue(source: Vm, target: Vm) -> list[bytes]:
+    """What only a server or a router may say, to everybody and to one."""
+    offer = frames.ipv4(source.ipv4, target.ipv4, frames.PROTO_UDP, frames.udp(
+        source.ipv4, target.ipv4, 67, 68, bytes(300)))
+    reply = frames.ipv6(source.ipv6, target.ipv6, frames.PROTO_UDP, frames.udp(
+        source.ipv6, target.ipv6, 5000, 546, bytes(100)))
+    return [frames.ether(dst, source.mac, ethertype, packet)
+            for dst in (frames.BROADCAST, target.mac)
+            for ethertype, packet in (
+                (frames.ETH_IPV4, offer), (frames.ETH_IPV6, reply),
+                (frames.ETH_IPV6, frames.router_message(
+                    134, source.ipv6, target.ipv6)),
+                (frames.ETH_IPV6, frames.router_message(
+                    137, source.ipv6, target.ipv6)))]
+
+
+def test_rogue_server_and_router(scene: Scene) -> None:
+    """Where vtepd is the server and the router's voice no VM can pass for
+    either; with port security off, or where vtepd serves nothing, it may."""
+    scene.segment("blue", 77, subnets=[SUBNET4, SUBNET6], **FLOODING)
+    a = scene.vm("a", "blue", "hv1")
+    b = scene.vm("b", "blue", "hv2")
+    scene.connect(a, b)
+    a.mute()
+    b.mute()
+    sent = rogue(a, b)
+    assert arrived(a, sent, b) == []
+    scene.put(a.endpoint(port_security=False))
+    scene.ready(a)
+    wait_until(lambda: arrived(a, sent, b), "all of it arrives",
+               until=lambda found: found == sent)
+    scene.put(a.endpoint())
+    scene.patch("segment", "blue", subnets=[{**SUBNET4, "dhcp": False},
+                                            {**SUBNET6, "dhcp": False}])
+    wait_until(lambda: arrived(a, sent, b), "all of it arrives again",
+               until=lambda found: found == sent)

@@ -126,7 +126,7 @@ static void
 note_outcome4(struct dhcp_service *dhcp, const struct endpoint *e,
               const struct served_address *a, enum dhcp4_outcome outcome)
 {
-    static const enum lease_state states[] = {
+    static const enum lease_state states[] = {  /* LEASE_UNKNOWN: no change. */
         [DHCP4_OFFERED] = LEASE_OFFERED,
         [DHCP4_ACKNOWLEDGED] = LEASE_BOUND,
         [DHCP4_REFUSED] = LEASE_REFUSED,
@@ -134,7 +134,7 @@ note_outcome4(struct dhcp_service *dhcp, const struct endpoint *e,
         [DHCP4_RELEASED] = LEASE_RELEASED,
     };
 
-    if (outcome != DHCP4_IGNORED && outcome != DHCP4_INFORMED) {
+    if (states[outcome] != LEASE_UNKNOWN) {
         note(dhcp, e, &a->ip, states[outcome], a->subnet->lease);
     }
 }
@@ -160,10 +160,11 @@ take_dhcp4(const struct punted_packet *packet, void *dhcp_)
     outcome = dhcp4_answer(packet->data, packet->size, &c, &reply, &reason);
     send_reply(agent, &reply, packet->in_port);
     note_outcome4(dhcp, e, &a, outcome);
-    if (outcome == DHCP4_IGNORED) {
+    if (outcome == DHCP4_MALFORMED || outcome == DHCP4_IGNORED) {
         log_ignored(e, "DHCP", reason);
     }
-    return outcome == DHCP4_IGNORED ? PUNT_REFUSED : PUNT_ACCEPTED;
+    return (outcome == DHCP4_MALFORMED ? PUNT_MALFORMED
+            : outcome == DHCP4_IGNORED ? PUNT_REFUSED : PUNT_ACCEPTED);
 }
 
 /* DHCP for IPv6. */
@@ -197,20 +198,16 @@ static void
 note_result6(struct dhcp_service *dhcp, const struct endpoint *e,
              const struct dhcp6_config *c, const struct dhcp6_result *result)
 {
-    static const enum lease_state states[] = {
+    static const enum lease_state states[] = {  /* The same. */
         [DHCP6_OFFERED] = LEASE_OFFERED,
         [DHCP6_ACKNOWLEDGED] = LEASE_BOUND,
-        [DHCP6_REFUSED] = LEASE_REFUSED,
         [DHCP6_DECLINED] = LEASE_DECLINED,
         [DHCP6_RELEASED] = LEASE_RELEASED,
     };
 
-    if (result->outcome == DHCP6_IGNORED
-        || result->outcome == DHCP6_INFORMED) {
-        return;
-    }
     for (size_t i = 0; i < c->n_addresses; i++) {
-        if (result->addresses & (UINT32_C(1) << i)) {
+        if (states[result->outcome] != LEASE_UNKNOWN
+            && result->addresses & (UINT32_C(1) << i)) {
             note(dhcp, e, &c->addresses[i], states[result->outcome],
                  c->lease);
         }
@@ -240,10 +237,13 @@ take_dhcp6(const struct punted_packet *packet, void *dhcp_)
     result = dhcp6_answer(packet->data, packet->size, &c, &reply);
     send_reply(agent, &reply, packet->in_port);
     note_result6(dhcp, e, &c, &result);
-    if (result.outcome == DHCP6_IGNORED) {
+    if (result.outcome == DHCP6_MALFORMED
+        || result.outcome == DHCP6_IGNORED) {
         log_ignored(e, "DHCPv6", result.reason);
     }
-    return result.outcome == DHCP6_IGNORED ? PUNT_REFUSED : PUNT_ACCEPTED;
+    return (result.outcome == DHCP6_MALFORMED ? PUNT_MALFORMED
+            : result.outcome == DHCP6_IGNORED ? PUNT_REFUSED
+            : PUNT_ACCEPTED);
 }
 
 /* Life. */

@@ -20,7 +20,7 @@ struct leases {
     size_t tidy_at;             /* Count at which to look through them. */
 };
 
-static const char *const state_names[] = {
+static const char *const state_names[N_LEASE_STATES] = {
     [LEASE_UNKNOWN] = "unknown",
     [LEASE_ADVERTISED] = "advertised",
     [LEASE_OFFERED] = "offered",

@@ -25,6 +25,7 @@ enum lease_state {
     LEASE_RELEASED,
     LEASE_DECLINED,             /* The client has seen it with another. */
     LEASE_REFUSED,              /* The client asked for another address. */
+    N_LEASE_STATES
 };
 const char *lease_state_to_string(enum lease_state);
 

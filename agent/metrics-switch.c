@@ -8,7 +8,9 @@
 #include <string.h>
 
 #include "agent/bfd-watch.h"
+#include "agent/leases.h"
 #include "agent/punts.h"
+#include "agent/report.h"
 #include "core/attachments.h"
 #include "core/conflicts.h"
 #include "core/inventory.h"
@@ -382,6 +384,18 @@ put_punts(const struct scrape *s, struct exposition *x)
     }
 }
 
+static void
+put_leases(const struct scrape *s, struct exposition *x)
+{
+    size_t n_by_state[N_LEASE_STATES];
+
+    report_count_leases(s->agent, n_by_state);
+    for (int state = 0; state < N_LEASE_STATES; state++) {
+        put_labeled(x, "state", lease_state_to_string(state),
+                    n_by_state[state]);
+    }
+}
+
 /* Connections and what goes over them. */
 
 PUT_COUNT(put_ovsdb_connected, s->ovsdb.connected)
@@ -482,6 +496,10 @@ const struct metric switch_metrics[] = {
       "Packets that the switch handed to the agent, by kind and what became "
       "of them.  limited: too many from one port, not looked at.",
       put_punts },
+    { "vtepd_leases", METRIC_GAUGE,
+      "Addresses of endpoints on this host that are handed out, by what became "
+      "of them since the process began; vtepd/leases tells each.",
+      put_leases },
     { "vtepd_switch_counters_age_seconds", METRIC_GAUGE,
       "How long ago the switch was asked for its flows, groups and drops; "
       "every ten seconds at most.", put_counters_age },

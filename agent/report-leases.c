@@ -82,12 +82,17 @@ put_time(struct listing *l, long long int when, long long int now,
     }
 }
 
+static enum lease_state
+get_state(const struct lease *lease, long long int now)
+{
+    return lease ? lease_get_state(lease, now) : LEASE_UNKNOWN;
+}
+
 static void
 put_lease(struct listing *l, const struct lease *lease)
 {
     long long int now = time_msec();
-    enum lease_state state = (lease ? lease_get_state(lease, now)
-                              : LEASE_UNKNOWN);
+    enum lease_state state = get_state(lease, now);
     bool expired = state == LEASE_EXPIRED;
 
     listing_put_string(l, lease_state_to_string(state));
@@ -96,13 +101,35 @@ put_lease(struct listing *l, const struct lease *lease)
     put_time(l, !lease || expired ? LLONG_MAX : lease->expires, now, "in %s");
 }
 
-static void
-put_addresses(struct listing *l, const struct agent *agent,
-              const struct endpoint *e, bool ipv6, size_t max)
+/* The addresses that 'e' is handed out: one of IPv4, then those of IPv6. */
+static size_t
+get_addresses(const struct agent *agent, const struct endpoint *e,
+              struct served_address addresses[1 + SERVED_IPV6_MAX])
 {
-    struct served_address addresses[SERVED_IPV6_MAX];
-    size_t n = endpoint_served_addresses(agent->inventory, e, ipv6, addresses,
-                                         max);
+    size_t n = 0;
+
+    if (e) {
+        n = endpoint_served_addresses(agent->inventory, e, false, addresses,
+                                      1);
+        n += endpoint_served_addresses(agent->inventory, e, true,
+                                       addresses + n, SERVED_IPV6_MAX);
+    }
+    return n;
+}
+
+static const struct lease *
+find_lease(const struct agent *agent, const struct endpoint *e,
+           const struct served_address *a)
+{
+    return leases_find(agent->leases, e->node->id, &a->ip);
+}
+
+static void
+put_endpoint(struct listing *l, const struct agent *agent,
+             const struct endpoint *e)
+{
+    struct served_address addresses[1 + SERVED_IPV6_MAX];
+    size_t n = get_addresses(agent, e, addresses);
 
     for (size_t i = 0; i < n; i++) {
         char ip[INET6_ADDRSTRLEN];
@@ -112,8 +139,7 @@ put_addresses(struct listing *l, const struct agent *agent,
         listing_put_string(l, e->segment->id);
         listing_put_string(l, ip);
         listing_put_nocopy(l, xasprintf(ETH_ADDR_FMT, ETH_ADDR_ARGS(e->mac)));
-        put_lease(l, leases_find(agent->leases, e->node->id,
-                                 &addresses[i].ip));
+        put_lease(l, find_lease(agent, e, &addresses[i]));
         listing_put_string(l, endpoint_hostname(e));
     }
 }
@@ -129,14 +155,41 @@ report_leases(const struct agent *agent, bool json, struct ds *s)
         qsort(nodes.array, nodes.n, sizeof *nodes.array, compare);
     }
     for (size_t i = 0; i < nodes.n; i++) {
-        const struct endpoint *e = nodes.array[i]->endpoint;
-
-        if (e) {
-            put_addresses(l, agent, e, false, 1);
-            put_addresses(l, agent, e, true, SERVED_IPV6_MAX);
-        }
+        put_endpoint(l, agent, nodes.array[i]->endpoint);
     }
     listing_format(l, 0, s);
     listing_destroy(l);
     free(nodes.array);
+}
+
+/* Counting. */
+
+struct lease_count {
+    const struct agent *agent;
+    size_t *n_by_state;
+    long long int now;
+};
+
+static void
+count_endpoint(const struct endpoint_node *node, uint32_t ofport OVS_UNUSED,
+               void *count_)
+{
+    struct lease_count *count = count_;
+    struct served_address addresses[1 + SERVED_IPV6_MAX];
+    size_t n = get_addresses(count->agent, node->endpoint, addresses);
+
+    for (size_t i = 0; i < n; i++) {
+        count->n_by_state[get_state(find_lease(count->agent, node->endpoint,
+                                               &addresses[i]),
+                                    count->now)]++;
+    }
+}
+
+void
+report_count_leases(const struct agent *agent, size_t n_by_state[])
+{
+    struct lease_count count = { agent, n_by_state, time_msec() };
+
+    memset(n_by_state, 0, N_LEASE_STATES * sizeof n_by_state[0]);
+    overlay_for_each_served(agent->overlay, count_endpoint, &count);
 }

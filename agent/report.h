@@ -9,6 +9,7 @@
  * new-line character, everything sorted.  Reads the agent, changes nothing. */
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct agent;
 struct ds;
@@ -32,6 +33,9 @@ void report_hosts(const struct agent *, bool json, struct ds *s);
 void report_segments(const struct agent *, bool json, struct ds *s);
 void report_tunnels(const struct agent *, bool json, struct ds *s);
 void report_leases(const struct agent *, bool json, struct ds *s);
+
+/* How many of the leases are in each of the states (see leases.h). */
+void report_count_leases(const struct agent *, size_t n_by_state[]);
 
 /* The endpoints of 'segment', all of them if it is NULL.  Returns false if
  * there is no such segment. */

@@ -283,17 +283,15 @@ dhcp4_answer(const void *request, size_t size, const struct dhcp4_config *c,
     struct udp_packet u;
 
     *reason = udp_packet_take(request, size, &u);
-    if (*reason) {
-        return DHCP4_IGNORED;
-    }
-    if (u.dst_port != DHCP_SERVER_PORT
-        || !IN6_IS_ADDR_V4MAPPED(&u.src)) {
+    if (!*reason && (u.dst_port != DHCP_SERVER_PORT
+                     || !IN6_IS_ADDR_V4MAPPED(&u.src))) {
         *reason = "it is not for a DHCP server";
-        return DHCP4_IGNORED;
     }
-    *reason = dhcp4_message_take(u.payload, u.size, &m);
+    if (!*reason) {
+        *reason = dhcp4_message_take(u.payload, u.size, &m);
+    }
     if (*reason) {
-        return DHCP4_IGNORED;
+        return DHCP4_MALFORMED;
     }
     outcome = judge(&m, c, reason);
     if (is_answered(outcome)) {

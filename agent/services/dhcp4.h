@@ -52,7 +52,8 @@ struct dhcp4_config {
 
 /* What a request led to. */
 enum dhcp4_outcome {
-    DHCP4_IGNORED,              /* No answer; there is a reason. */
+    DHCP4_MALFORMED,            /* No answer; there is a reason. */
+    DHCP4_IGNORED,              /* The same: it is in order, but not for us. */
     DHCP4_OFFERED,
     DHCP4_ACKNOWLEDGED,         /* The client has the address. */
     DHCP4_REFUSED,              /* It asked for another: there is a reason. */

@@ -387,7 +387,7 @@ struct dhcp6_result
 dhcp6_answer(const void *request, size_t size, const struct dhcp6_config *c,
              struct dp_packet *reply)
 {
-    struct dhcp6_result result = { .outcome = DHCP6_IGNORED };
+    struct dhcp6_result result = { .outcome = DHCP6_MALFORMED };
     struct dhcp6_message m;
     struct dhcp6_writer w;
     struct udp_packet u;
@@ -400,10 +400,12 @@ dhcp6_answer(const void *request, size_t size, const struct dhcp6_config *c,
     if (!result.reason) {
         result.reason = dhcp6_message_take(u.payload, u.size, &m);
     }
-    if (!result.reason) {
-        result.reason = check_identifiers(&m, c);
-    }
     if (result.reason) {
+        return result;
+    }
+    result.reason = check_identifiers(&m, c);
+    if (result.reason) {
+        result.outcome = DHCP6_IGNORED;
         return result;
     }
 

@@ -41,7 +41,8 @@ struct dhcp6_config {
 
 /* What a request led to. */
 enum dhcp6_outcome {
-    DHCP6_IGNORED,              /* No answer; there is a reason. */
+    DHCP6_MALFORMED,            /* No answer; there is a reason. */
+    DHCP6_IGNORED,              /* The same: it is in order, but not for us. */
     DHCP6_OFFERED,
     DHCP6_ACKNOWLEDGED,         /* The client has the addresses. */
     DHCP6_REFUSED,              /* There is a reason. */

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from pathlib import Path
 
@@ -78,6 +79,8 @@ def test_udhcpc(scene: Scene) -> None:
         assert addresses(a) == {a.ipv4}
         lease = wait_lease(scene, a, a.ipv4, "bound")
         assert lease["mac"] == a.mac and lease["hostname"] == "web1"
+        assert re.search(rf"^a +{a.ipv4} +{a.mac} +bound +.* ago +in .* web1$",
+                         agent.command("vtepd/leases"), re.MULTILINE)
         a.wait_reaches(b.ipv4)
 
         client.signal(signal.SIGUSR1)

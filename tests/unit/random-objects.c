@@ -102,6 +102,7 @@ make_segment(uint32_t i)
 
         subnet->cidr.addr = v6 ? random_ip6(0) : random_ip4(0x0a000000);
         subnet->cidr.plen = (v6 ? 64 : 96 + 16) + rnd(2) * 8;
+        subnet->dhcp = one_in(2);
         subnet->has_gateway = !one_in(4);
         subnet->gateway = v6 ? random_ip6(200 + rnd(2))
                              : random_ip4(0x0a000001 + (one_in(3) ? rnd(4)

@@ -164,7 +164,7 @@ check_with(const struct dhcp6_config *c, uint8_t type, const char *options,
     }
     assert_int_equal(result.outcome, outcome);
     assert_int_equal(result.addresses, addresses);
-    assert_int_equal(result.reason != NULL, (outcome == DHCP6_IGNORED
+    assert_int_equal(result.reason != NULL, (outcome <= DHCP6_IGNORED
                                              || outcome == DHCP6_REFUSED));
     assert_string_equal(ds_cstr(&s), expected);
     dp_packet_uninit(&request);
@@ -303,18 +303,23 @@ test_refused(void **state OVS_UNUSED)
         { RECONFIGURE, CLIENT SERVER },
         { RELAY, CLIENT },
         { 0, CLIENT },
-        { SOLICIT, CLIENT CLIENT IA_NA },
-        { SOLICIT, "0001 0002 0003" IA_NA },
-        { SOLICIT, CLIENT "0003 000b 00000002 00000e10 000015" },
-        { SOLICIT, CLIENT "0003 000c 00000002 00000e10 000015" },
-        { SOLICIT, CLIENT "0003" },
-        { SOLICIT, CLIENT IA_NA_WITH("0018", "0005 0018 00000000 00000000") },
-        { SOLICIT, CLIENT IA_NA_WITH("0018", "0005 0008 00000000 00000000") },
-        { SOLICIT, CLIENT IA_NA IA_NA IA_NA IA_NA IA_NA },
+    };
+    static const char *const malformed[] = {
+        CLIENT CLIENT IA_NA,
+        "0001 0002 0003" IA_NA,
+        CLIENT "0003 000b 00000002 00000e10 000015",
+        CLIENT "0003 000c 00000002 00000e10 000015",
+        CLIENT "0003",
+        CLIENT IA_NA_WITH("0018", "0005 0018 00000000 00000000"),
+        CLIENT IA_NA_WITH("0018", "0005 0008 00000000 00000000"),
+        CLIENT IA_NA IA_NA IA_NA IA_NA IA_NA,
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         check(cases[i].type, cases[i].options, DHCP6_IGNORED, 0, "");
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(malformed); i++) {
+        check(SOLICIT, malformed[i], DHCP6_MALFORMED, 0, "");
     }
 }
 
@@ -377,7 +382,7 @@ test_cut_off(void **state OVS_UNUSED)
         uint8_t *copy = xmemdup(dp_packet_data(&b), MAX(size, 1));
         struct dhcp6_result result = dhcp6_answer(copy, size, &c, &reply);
 
-        assert_int_equal(result.outcome, DHCP6_IGNORED);
+        assert_int_equal(result.outcome, DHCP6_MALFORMED);
         assert_non_null(result.reason);
         free(copy);
     }

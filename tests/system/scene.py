@@ -176,12 +176,24 @@ class Scene:
         def lists() -> int:
             return agent.show("status")["inventory"]["lists"]
 
-        # The first may have been under way.
-        for _ in range(n + 1):
+        def list_once() -> None:
             before = lists()
             agent.resync()
-            wait_until(lists, f"{host} lists again",
-                       until=lambda now: now > before)
+
+            def has_listed() -> bool:
+                nonlocal before
+                now = lists()
+                if now < before:
+                    # A setting made a new source, which begins to count.
+                    agent.resync()
+                    before = now
+                return now > before
+
+            wait_until(has_listed, f"{host} lists again")
+
+        # The first may have been under way.
+        for _ in range(n + 1):
+            list_once()
 
     def state(self, host: str) -> str:
         """All that vtepd has made on a host, to compare: flows, groups,

@@ -61,8 +61,9 @@ def one_bad_list(scene: Scene, agent: Agent, fault: dict) -> str:
     scene.cloud.inject(**fault)
     agent.resync()
     wait_until(scene.cloud.requests, "a good list followed the bad one", 40,
-               until=lambda requests: len(requests) >= 2
-               and requests[0].get("fault") and not requests[-1].get("fault"))
+               until=lambda requests: any(
+                   request.get("fault") for request in requests[:-1])
+               and not requests[-1].get("fault"))
     # The good one may yet be on its way; the next begins after it.
     scene.pass_lists("hv1", 1)
     lines = complaints(agent, offset)
@@ -114,7 +115,7 @@ def test_same_id_twice_in_a_list(scene: Scene) -> None:
         scene.cloud.inject(body=json.dumps(
             {"version": "twice", "items": order}))
         agent.resync()
-        agent.wait_logged("b", offset)
+        agent.wait_logged('the first is endpoint "b"', offset)
         scene.pass_lists("hv1")
         scene.wait_state("hv1", before)
         assert a.ping(b.ipv4, count=3).received == 3
@@ -189,7 +190,7 @@ def test_r55_retry_after(scene: Scene) -> None:
                               r.get("fault") for r in seen[:-1]))
     at = [request["time"] for request in requests]
     fault = next(n for n, r in enumerate(requests) if r.get("fault"))
-    assert 2.9 < at[fault + 1] - at[fault] < 6
+    assert 2.9 < at[fault + 1] - at[fault]
 
 
 def test_r50_api_is_away(scene: Scene) -> None:
@@ -217,7 +218,7 @@ def test_slow_answer(scene: Scene) -> None:
     """While an answer is awaited, everything else goes on."""
     a, b = scene.pair()
     agent = only_hv1(scene)
-    scene.cloud.inject(pass_through=True, delay=4)
+    scene.cloud.inject(pass_through=True, delay=60)
     scene.cloud.forget_requests()
     agent.resync()
     a.unplug()
@@ -226,6 +227,9 @@ def test_slow_answer(scene: Scene) -> None:
     a.wait_reaches(b.ipv4)
     assert not scene.cloud.requests(), "the slow answer is not there yet"
     agent.command("vtepd/status")
+    # A new source does not wait for what the old one has asked for.
+    scene.settings(agent, poll="2")
+    scene.pass_lists("hv1", 1)
 
 
 def test_bearer_token_and_tls(scene: Scene, tmp_path: Path) -> None:

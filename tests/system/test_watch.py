@@ -27,6 +27,9 @@ def watched(scene: Scene) -> Iterator[None]:
     scene.cloud.watch_mode()
     # A source made anew knows of no back-off because of an earlier test.
     scene.settings(poll="3601")
+    for agent in scene.agents.values():
+        wait_until(lambda: agent.show("status")["settings"]["poll"]["value"],
+                   "the setting is taken", until=lambda now: now == "3601")
     wait_watching(scene)
     yield
     scene.cloud.clear_faults()
@@ -37,16 +40,45 @@ def status(agent: Agent) -> dict:
     return agent.show("status")["inventory"]
 
 
-def wait_watching(scene: Scene, n: int = 2) -> None:
+def wait_watching(scene: Scene) -> None:
     """Every vtepd has a stream open.  Impatient: listing leads to a watch,
     unless it is too early for one."""
     def watching() -> bool:
-        if scene.cloud.n_watchers() >= n:
+        if {status(agent)["watch"] for agent in scene.agents.values()} \
+                == {"open"}:
             return True
         scene.lab.resync()
         return False
 
     wait_until(watching, "all watch", 30, interval=0.5)
+
+
+def wait_idle(scene: Scene) -> None:
+    """They watch, and no list is under way or due soon."""
+    def idle(agent: Agent) -> bool:
+        now = status(agent)
+        return (now["watch"] == "open"
+                and now["list_under_way_for_seconds"] is None
+                and now["next_list_in_seconds"] > 60)
+
+    wait_watching(scene)
+    wait_until(lambda: all(map(idle, scene.agents.values())), "no list is"
+               " under way")
+
+
+def close_all(scene: Scene) -> None:
+    """Has all streams end, and waits until all are open again."""
+    scene.cloud.forget_requests()
+    scene.cloud.say("", close=True)
+    wait_watching_again(scene)
+
+
+def wait_watching_again(scene: Scene) -> None:
+    """Both have asked for a watch since the requests were forgotten."""
+    wait_until(scene.cloud.watches, "both watch again", 30,
+               until=lambda seen: {"hv1", "hv2"} <= {
+                   request["path"].partition("host=")[2].partition("&")[0]
+                   for request in seen if request["status"] == 200})
 
 
 _numbers = itertools.count(2)
@@ -84,7 +116,7 @@ def lists(scene: Scene) -> list[dict]:
 
 def test_changes_need_no_list(scene: Scene) -> None:
     a, b = scene.pair()
-    wait_watching(scene)
+    wait_idle(scene)
     scene.cloud.forget_requests()
     # New, changed, moved and gone, all by the watch alone.
     far = Newcomer()
@@ -114,16 +146,13 @@ def ended(scene: Scene, how: Callable[[], None], why: str,
     wait_watching(scene)
     offset = scene.agents["hv1"].log_size()
     before = scene.settle("hv1")
-    wait_watching(scene)
+    wait_idle(scene)
     scene.cloud.forget_requests()
     with a.pinging(b.ipv4) as finish:
         how()
         line = scene.agents["hv1"].wait_logged("watch ended", offset)
         assert why in line, line
-        wait_until(scene.cloud.watches, "both watch again", 30,
-                   until=lambda seen: {"hv1", "hv2"} <= {
-                       request["path"].partition("host=")[2].partition("&")[0]
-                       for request in seen if request["status"] == 200})
+        wait_watching_again(scene)
         assert finish().lost == 0
     assert lists(scene)
     assert scene.state("hv1") == before
@@ -169,14 +198,10 @@ def test_server_restarted(scene: Scene) -> None:
 def test_r57_too_old(scene: Scene) -> None:
     """410 leads to one list, and that to a watch."""
     a, b = scene.pair()
-    wait_watching(scene)
+    wait_idle(scene)
     scene.cloud.inject(watch=True, status=410, body="", count=2)
-    scene.cloud.forget_requests()
     with a.pinging(b.ipv4) as finish:
-        scene.cloud.say("", close=True)
-        wait_until(scene.cloud.watches, "both watch again", 30,
-                   until=lambda seen: sum(request["status"] == 200
-                                          for request in seen) >= 2)
+        close_all(scene)
         assert finish().lost == 0
     assert len(lists(scene)) <= 6
     # One that is too old may not be confirmed by a 304.
@@ -261,9 +286,9 @@ def test_unsteady_bytes(scene: Scene) -> None:
     far.wait_known(scene)
 
     scene.cloud.watch_mode(gzip=True)
-    scene.cloud.say("", close=True)
+    close_all(scene)
     wait_until(lambda: not far.is_known(scene), "the list lacks it", 20)
-    wait_watching(scene)
+    wait_idle(scene)
     scene.cloud.forget_requests()
     Newcomer().arrive(scene)
     assert not lists(scene)
@@ -274,11 +299,9 @@ def test_compressed_without_bounds(scene: Scene) -> None:
     a, b = scene.pair()
     scene.cloud.watch_mode(gzip=True)
     wait_watching(scene)
-    scene.cloud.say("", close=True)
+    close_all(scene)
     agent = scene.agents["hv1"]
     offset = agent.log_size()
-    wait_until(scene.cloud.n_watchers, "they watch again", 30,
-               until=lambda n: n >= 2)
     scene.cloud.say("x" * 20_000_000)
     agent.wait_logged("watch ended", offset)
     memory = Path(f"/proc/{agent.pid}/status").read_text()
@@ -293,6 +316,7 @@ def test_refused_objects(scene: Scene) -> None:
     wait_watching(scene)
     agent = scene.agents["hv1"]
     before = scene.settle("hv1")
+    wait_idle(scene)
     offset = agent.log_size()
     scene.cloud.forget_requests()
     bad = {**b.endpoint(), "mac": "no MAC"}

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -76,9 +77,29 @@ open_new(const char *path)
                 0600);
 }
 
+/* Another vtepd may have the same host id, on another bridge.  Who writes holds
+ * a lock on the file. */
+static bool
+is_being_written(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+
+    if (fd < 0) {
+        return false;
+    }
+
+    bool busy = flock(fd, LOCK_SH | LOCK_NB) && errno == EWOULDBLOCK;
+    close(fd);
+    return busy;
+}
+
 static void
 open_file(struct state_writer *writer)
 {
+    if (is_being_written(writer->new_path)) {
+        fail(writer, "cannot be written: another vtepd does", EBUSY);
+        return;
+    }
     unlink(writer->new_path);
     writer->fd = open_new(writer->new_path);
     if (writer->fd < 0 && errno == ENOENT) {
@@ -95,7 +116,19 @@ open_file(struct state_writer *writer)
     }
     if (writer->fd < 0) {
         fail(writer, "cannot be written", errno);
+    } else {
+        flock(writer->fd, LOCK_EX | LOCK_NB);
     }
+}
+
+/* Is the file of the new name still the one that was written? */
+static bool
+is_ours(const struct state_writer *writer)
+{
+    struct stat ours, there;
+
+    return (!fstat(writer->fd, &ours) && !lstat(writer->new_path, &there)
+            && ours.st_dev == there.st_dev && ours.st_ino == there.st_ino);
 }
 
 /* Appends 's' to the file, and empties it. */
@@ -185,8 +218,10 @@ state_writer_destroy(struct state_writer *writer)
         end_sync(writer);
     }
     if (writer->fd >= 0) {
+        if (is_ours(writer)) {
+            unlink(writer->new_path);
+        }
         close(writer->fd);
-        unlink(writer->new_path);
     }
     free(writer->path);
     free(writer->new_path);
@@ -277,6 +312,8 @@ finish(struct state_writer *writer)
 
     if (error) {
         fail(writer, "cannot be brought to the disk", error);
+    } else if (!is_ours(writer)) {
+        fail(writer, "cannot be written: another vtepd does", EBUSY);
     } else if (rename(writer->new_path, writer->path)) {
         fail(writer, "cannot be replaced", errno);
     } else {

@@ -1261,6 +1261,39 @@ test_left_over(void **state OVS_UNUSED)
     free(new_path);
 }
 
+/* Of two vtepds with one host id, each writes a whole file. */
+static void
+test_two_writers(void **state OVS_UNUSED)
+{
+    char *path = path_for("hv1"), *new_path = xasprintf("%s.new", path);
+    struct agent first, second;
+
+    agent_init(&first);
+    list_many(&first, 5000);
+    inventory_cache_run(first.cache);
+    inventory_cache_run(first.cache);
+    assert_true(is_new_left());
+
+    agent_init(&second);
+    agent_list(&second, all, ARRAY_SIZE(all));
+    inventory_cache_flush(second.cache);
+    assert_non_null(agent_status(&second).error);
+    assert_non_null(strstr(agent_status(&second).error, "another vtepd"));
+    agent_destroy(&second);
+    assert_true(is_new_left());
+
+    /* One that took the file away all the same: what it has written so far is
+     * not what the first one has. */
+    assert_return_code(unlink(new_path), errno);
+    write_file(new_path, "{", 1);
+    inventory_cache_flush(first.cache);
+    agent_destroy(&first);
+    assert_false(is_new_left());
+    assert_loads(5000);
+    free(path);
+    free(new_path);
+}
+
 /* Trouble with the disk. */
 
 /* Lists and writes: it must complain with 'words', and nothing else. */
@@ -1426,6 +1459,7 @@ main(void)
         TEST(test_small_change_while_written),
         TEST(test_events_before_the_first_list),
         TEST(test_left_over),
+        TEST(test_two_writers),
         TEST(test_folder),
         TEST(test_full_disk),
         TEST(test_names),

@@ -40,8 +40,10 @@ struct flow_drift {
     long long int groups_due;   /* When to look at groups; LLONG_MAX. */
     bool groups_changed;        /* Perhaps, since they were read. */
 
+    long long int rest_until;   /* No repair before. */
+
     /* The repair under way. */
-    long long int now;
+    long long int now;          /* When it began. */
     bool with_groups;
     bool any_flow_due;
     unsigned long tables[BITMAP_N_LONGS(256)];  /* Of the flows due. */

@@ -206,6 +206,7 @@ flow_drift_flow_changed(struct flow_drift *d, const struct reported_flow *r,
 
 /* What is due. */
 
+/* LLONG_MAX: none. */
 static long long int
 next_repair(const struct flow_drift *d)
 {
@@ -230,7 +231,7 @@ next_repair(const struct flow_drift *d)
 long long int
 flow_drift_next(const struct flow_drift *d)
 {
-    long long int next = next_repair(d);
+    long long int next = MAX(next_repair(d), d->rest_until);
 
     if (d->paused) {
         return LLONG_MAX;

@@ -14,7 +14,10 @@
  * read.
  *
  * What somebody changes again and again, or the switch goes on to refuse, is
- * tried at intervals that grow from a second to a minute.
+ * tried at intervals that grow from a second to a minute.  For a repair the
+ * owner walks over all flows that should be there: however much others change,
+ * at most a tenth of the time goes into that, or one walk in
+ * DRIFT_REST_MAX.
  *
  * Sends nothing.  Time is in ms. */
 
@@ -28,6 +31,8 @@ enum {
     DRIFT_MAX = 1000,           /* Flows and groups remembered. */
     DRIFT_COLLECT_MAX = 300,    /* While more and more changes, reading
                                  * everything waits so long. */
+    DRIFT_REST = 10,            /* Times as long as the last repair took... */
+    DRIFT_REST_MAX = 500,       /* ...or so long there is none. */
 };
 
 struct flow_drift;
@@ -98,7 +103,8 @@ void flow_drift_repair_begin(struct flow_drift *, bool groups,
 bool flow_drift_repair_group(struct flow_drift *, uint32_t group,
                              enum drift_change);
 bool flow_drift_repair_flow(struct flow_drift *, const struct flow_entry *);
-void flow_drift_repair_end(struct flow_drift *, flow_cb *, void *aux);
+void flow_drift_repair_end(struct flow_drift *, flow_cb *, void *aux,
+                           long long int now);
 
 /* What was put right, or compared as a whole, went with bundle 'number' or
  * before; bundles up to 'number' are applied. */

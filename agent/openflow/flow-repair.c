@@ -296,8 +296,11 @@ end_flow(struct flow_drift *d, struct drift_flow *f, flow_cb *delete,
 }
 
 void
-flow_drift_repair_end(struct flow_drift *d, flow_cb *delete, void *aux)
+flow_drift_repair_end(struct flow_drift *d, flow_cb *delete, void *aux,
+                      long long int now)
 {
+    d->rest_until = now + MIN((now - d->now) * DRIFT_REST, DRIFT_REST_MAX);
+
     struct drift_flow *f;
     HMAP_FOR_EACH (f, flow.node, &d->flows) {
         end_flow(d, f, delete, aux);

@@ -333,7 +333,7 @@ switch_session_repair_end(struct switch_session *s)
             batch_group_deleted(&s->repairs, g->group, s->version);
         }
     }
-    flow_drift_repair_end(s->drift, delete_flow, s);
+    flow_drift_repair_end(s->drift, delete_flow, s, time_msec());
     switch_stop_reading(s);
     if (batch_take_bundle(&s->repairs, s->version, &chunks)) {
         put_bundle(s, &chunks, true);

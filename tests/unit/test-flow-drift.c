@@ -100,7 +100,7 @@ repair(struct flow_drift *d, size_t n, long long int now)
         r.n_sent += flow_drift_repair_flow(d, &t.e);
         ofpbuf_uninit(&t.e.actions);
     }
-    flow_drift_repair_end(d, count_deleted, &r);
+    flow_drift_repair_end(d, count_deleted, &r, now);
     return r;
 }
 
@@ -182,7 +182,7 @@ test_groups(void **state)
     assert_int_equal(status_at(d, now).n_group_repairs, 1);
     assert_string_equal(status_at(d, now).last_repair,
                         "somebody deleted group 5; put back");
-    flow_drift_repair_end(d, count_deleted, &r);
+    flow_drift_repair_end(d, count_deleted, &r, now);
 }
 
 /* What happens to groups after they were read and before they are put right is
@@ -199,14 +199,14 @@ test_groups_changed_late(void **state)
     flow_drift_groups_read(d);
     flow_drift_groups_changed(d, now);
     flow_drift_repair_begin(d, true, now);
-    flow_drift_repair_end(d, count_deleted, &r);
+    flow_drift_repair_end(d, count_deleted, &r, now);
     assert_int_equal(flow_drift_need(d, now), DRIFT_NONE);
     assert_int_equal(flow_drift_next(d), now + REPAIR_COLLECT);
 
     now += REPAIR_COLLECT;
     flow_drift_groups_read(d);
     flow_drift_repair_begin(d, true, now);
-    flow_drift_repair_end(d, count_deleted, &r);
+    flow_drift_repair_end(d, count_deleted, &r, now);
     assert_int_equal(flow_drift_next(d), LLONG_MAX);
 }
 
@@ -249,7 +249,7 @@ test_group_fight(void **state)
         flow_drift_repair_begin(d, true, now);
         assert_int_equal(flow_drift_repair_group(d, 5, DRIFT_CHANGED),
                          i < REPAIR_AT_ONCE);
-        flow_drift_repair_end(d, count_deleted, &r);
+        flow_drift_repair_end(d, count_deleted, &r, now);
     }
     assert_int_equal(flow_drift_need(d, now), DRIFT_NONE);
     assert_true(flow_drift_next(d) > now + REPAIR_WAIT_MIN / 2);
@@ -258,7 +258,7 @@ test_group_fight(void **state)
     assert_int_equal(flow_drift_need(d, now), DRIFT_REPAIR_GROUPS);
     flow_drift_repair_begin(d, true, now);
     assert_true(flow_drift_repair_group(d, 5, DRIFT_CHANGED));
-    flow_drift_repair_end(d, count_deleted, &r);
+    flow_drift_repair_end(d, count_deleted, &r, now);
 }
 
 /* Too much, or what was not told: everything is read, once no more comes. */
@@ -389,6 +389,43 @@ test_much_refused(void **state)
     assert_int_equal(status_at(d, now).n_flow_repairs, 0);
 }
 
+/* Ever other flows: however many, the walks for them take a tenth of the
+ * time. */
+static void
+test_rest(void **state)
+{
+    struct flow_drift *d = *state;
+    long long int now = 1000, walking = 0;
+
+    for (int i = 0; i < 200; i++) {
+        struct repaired r = { 0, 0 };
+        int took = 20;
+
+        tell(d, 1000 + i, 2, false, now);
+        now = flow_drift_next(d);
+        assert_int_equal(flow_drift_need(d, now), DRIFT_REPAIR);
+        flow_drift_repair_begin(d, false, now);
+        now += took;
+        walking += took;
+        flow_drift_repair_end(d, count_deleted, &r, now);
+        assert_int_equal(r.n_deleted, 1);
+    }
+    assert_true(walking * DRIFT_REST <= now - 1000);
+
+    /* After a long one it is not for long that nothing is repaired. */
+    struct repaired r = { 0, 0 };
+    tell(d, 1, 2, false, now);
+    now = flow_drift_next(d);
+    flow_drift_repair_begin(d, false, now);
+    now += 3000;
+    flow_drift_repair_end(d, count_deleted, &r, now);
+    tell(d, 2, 2, false, now);
+    assert_int_equal(flow_drift_next(d), now + DRIFT_REST_MAX);
+    assert_int_equal(flow_drift_need(d, now + DRIFT_REST_MAX - 1),
+                     DRIFT_NONE);
+    assert_int_equal(flow_drift_need(d, now + DRIFT_REST_MAX), DRIFT_REPAIR);
+}
+
 int
 main(void)
 {
@@ -404,6 +441,7 @@ main(void)
         TEST(test_missed_while_reading),
         TEST(test_refused),
         TEST(test_much_refused),
+        TEST(test_rest),
     };
 
     vlog_set_levels(NULL, VLF_ANY_DESTINATION, VLL_OFF);

@@ -87,6 +87,8 @@ struct agent {
     uint64_t synced_bundle;     /* After which the switch has all that was
                                  * known when it was compared last. */
 
+    uint64_t refusals_seen;     /* By switching_mark_ports(). */
+
     /* Webhooks. */
     struct webhook_server *webhooks;    /* NULL while not listening. */
     char *webhooks_error;       /* Why not, though it should, or NULL. */

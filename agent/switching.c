@@ -5,6 +5,7 @@
 #include "agent/switching.h"
 
 #include <limits.h>
+#include <stdlib.h>
 
 #include "agent/agent.h"
 #include "agent/punts.h"
@@ -237,10 +238,65 @@ switching_flush(struct agent *agent, bool done)
     }
 }
 
+struct refusal {
+    const struct switch_session *session;
+    bool any;
+};
+
+static void
+note_refusal(const struct flow_entry *e, void *refusal_)
+{
+    struct refusal *refusal = refusal_;
+
+    refusal->any = (refusal->any
+                    || switch_session_refuses(refusal->session, e));
+}
+
+/* Does the switch refuse a flow of the endpoint that is plugged in there? */
+static bool
+port_is_refused(const struct agent *agent, const char *name)
+{
+    struct refusal refusal = { .session = agent->session };
+    const struct vm_port *port = attachments_find_port(
+        overlay_attachments(agent->overlay), name);
+    const struct endpoint_node *node
+        = port ? inventory_find_endpoint(agent->inventory, port->iface_id)
+               : NULL;
+    struct endpoint_record *r = node ? overlay_endpoint_record(node) : NULL;
+
+    if (r) {
+        endpoint_record_flows(r, note_refusal, &refusal);
+        free(r);
+    }
+    return refusal.any;
+}
+
+/* A port that waits for its bundle is marked once that is applied, unless
+ * something of it was refused; a marked one loses its mark if something is
+ * refused later. */
+static void
+mark_port(struct agent *agent, const char *name, struct served_port *sp,
+          uint64_t applied, bool refusals)
+{
+    bool marked = sp->bundle == BUNDLE_MARKED;
+
+    if (marked ? refusals : sp->bundle <= applied) {
+        bool refused = (switch_session_n_refusals(agent->session)
+                        && port_is_refused(agent, name));
+
+        /* One that waits may have been marked for what it was before. */
+        sp->bundle = refused ? applied : BUNDLE_MARKED;
+        if (refused || !marked) {
+            ovsdb_client_set_installed(agent->ovsdb, name, !refused);
+        }
+    }
+}
+
 void
 switching_mark_ports(struct agent *agent)
 {
     uint64_t applied = switch_session_applied(agent->session);
+    uint64_t n_refusals = switch_session_n_refusals(agent->session);
     struct shash_node *node;
 
     if (switch_session_get_state(agent->session) != SWITCH_SYNCED) {
@@ -248,13 +304,10 @@ switching_mark_ports(struct agent *agent)
     }
     latency_applied(&agent->latency, applied, time_usec());
     SHASH_FOR_EACH (node, &agent->served) {
-        struct served_port *sp = node->data;
-
-        if (sp->bundle <= applied) {
-            sp->bundle = BUNDLE_MARKED;
-            ovsdb_client_set_installed(agent->ovsdb, node->name, true);
-        }
+        mark_port(agent, node->name, node->data, applied,
+                  n_refusals != agent->refusals_seen);
     }
+    agent->refusals_seen = n_refusals;
 }
 
 void

@@ -72,6 +72,13 @@ void flow_drift_group_refused(struct flow_drift *, uint32_t group,
 void flow_drift_other_refused(struct flow_drift *, uint8_t table,
                               const char *error, long long int now);
 
+/* Does the switch refuse this flow?  True too where it refuses so much that it
+ * cannot be told of what. */
+bool flow_drift_refuses(const struct flow_drift *, const struct flow_entry *);
+
+/* Changes whenever something more is refused; 0: nothing ever was. */
+uint64_t flow_drift_n_refusals(const struct flow_drift *);
+
 /* What to do now. */
 enum drift_need {
     DRIFT_NONE,

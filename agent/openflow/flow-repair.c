@@ -172,6 +172,25 @@ flow_drift_other_refused(struct flow_drift *d, uint8_t table,
     repair_history_refused(&d->all, now);
 }
 
+bool
+flow_drift_refuses(const struct flow_drift *d, const struct flow_entry *e)
+{
+    const struct installed_flow *flow;
+
+    if (d->all.refused) {
+        return true;
+    }
+    flow = installed_flow_find_entry(&d->flows, e);
+    return flow && CONTAINER_OF(flow, struct drift_flow,
+                                flow)->history.refused;
+}
+
+uint64_t
+flow_drift_n_refusals(const struct flow_drift *d)
+{
+    return d->status.n_refusals;
+}
+
 /* Repairs. */
 
 void

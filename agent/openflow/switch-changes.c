@@ -272,6 +272,19 @@ switch_session_is_busy(const struct switch_session *s)
     return s->queue.n_unsent + switch_link_unsent(s->link) > BUSY_BYTES;
 }
 
+bool
+switch_session_refuses(const struct switch_session *s,
+                       const struct flow_entry *e)
+{
+    return flow_drift_refuses(s->drift, e);
+}
+
+uint64_t
+switch_session_n_refusals(const struct switch_session *s)
+{
+    return flow_drift_n_refusals(s->drift);
+}
+
 /* SYNCED: what others change. */
 
 bool

@@ -112,6 +112,13 @@ uint64_t switch_session_applied(const struct switch_session *);
  * it has applied the rest? */
 bool switch_session_lacks_any(const struct switch_session *);
 
+/* Does it refuse this flow, as far as can be told? */
+bool switch_session_refuses(const struct switch_session *,
+                            const struct flow_entry *);
+
+/* Changes whenever it refuses something more; 0: it never has. */
+uint64_t switch_session_n_refusals(const struct switch_session *);
+
 /* Should the owner hold back further changes for now? */
 bool switch_session_is_busy(const struct switch_session *);
 

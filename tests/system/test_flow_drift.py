@@ -5,7 +5,9 @@ does not hold up anything else."""
 
 from __future__ import annotations
 
+import contextlib
 import re
+from collections.abc import Iterator
 
 import pytest
 from lab.processes import wait_until
@@ -13,7 +15,7 @@ from scene import Scene
 
 HYPERVISORS = 2
 
-FORWARD = 40                    # The table.
+ARP_ND, FORWARD = 20, 40        # Tables.
 
 
 def openflow(scene: Scene) -> dict:
@@ -125,25 +127,58 @@ def table_row(scene: Scene, number: int) -> str:
                 for key, value in row["flow_tables"].items())[number]
 
 
+@contextlib.contextmanager
+def full_table(scene: Scene, number: int) -> Iterator[None]:
+    """No further flow finds room in a table of hv1's."""
+    hv1 = scene.hv["hv1"]
+    row = table_row(scene, number)
+    hv1.vsctl("set", "flow_table", row,
+              f"flow_limit={len(hv1.flows(f'table={number}'))}",
+              "overflow_policy=refuse")
+    try:
+        yield
+    finally:
+        hv1.vsctl("clear", "flow_table", row, "flow_limit", "--", "clear",
+                  "flow_table", row, "overflow_policy")
+
+
+def test_what_is_refused_is_not_installed(scene: Scene) -> None:
+    """A VM is marked as installed once the switch has all its flows, and only
+    as long as it has."""
+    a, b = scene.pair()
+    agent = scene.agents["hv1"]
+    with full_table(scene, FORWARD):
+        offset = agent.log_size()
+        c = scene.vm("c", "blue", "hv1")
+        agent.wait_logged("the switch refuses flow", offset)
+        wait_until(lambda: openflow(scene)["refused"], "it is refused")
+        scene.pass_lists("hv1", 1)
+        assert not c.is_installed()
+        assert a.is_installed()
+    scene.ready(c)
+    with full_table(scene, ARP_ND):
+        scene.put(a.endpoint() | {"ips": [*a.ips, "10.0.0.77"]})
+        wait_until(a.is_installed, "a's mark is taken back",
+                   until=lambda installed: not installed)
+        assert c.is_installed()
+    scene.ready(a)
+    scene.connect(a, b, c)
+
+
 def test_full_table_holds_up_nothing_else(scene: Scene) -> None:
     """The flows that find no room are named, and are there once there is."""
     a, b = scene.pair()
-    hv1, agent = scene.hv["hv1"], scene.agents["hv1"]
+    agent = scene.agents["hv1"]
     offset = agent.log_size()
-    row = table_row(scene, FORWARD)
-    hv1.vsctl("set", "flow_table", row,
-              f"flow_limit={len(hv1.flows(f'table={FORWARD}'))}",
-              "overflow_policy=refuse")
-    scene.remote("late", "blue", "hv2")
     late = r'the switch refuses flow "[^"]*table=40[^"]*" \(OFPFMFC_TABLE_FULL'
-    wait_until(lambda: agent.log_since(offset), "it is refused by name",
-               until=lambda text: re.search(late, text))
-    assert openflow(scene)["refused"] == 1
-    c = scene.vm("c", "blue", "hv2")
-    scene.wait_peers("hv1", "hv2")
-    assert a.ping(b.ipv4, count=3).received == 3
-    hv1.vsctl("clear", "flow_table", row, "flow_limit", "--", "clear",
-              "flow_table", row, "overflow_policy")
+    with full_table(scene, FORWARD):
+        scene.remote("late", "blue", "hv2")
+        wait_until(lambda: agent.log_since(offset), "it is refused by name",
+                   until=lambda text: re.search(late, text))
+        assert openflow(scene)["refused"] == 1
+        c = scene.vm("c", "blue", "hv2")
+        scene.wait_peers("hv1", "hv2")
+        assert a.ping(b.ipv4, count=3).received == 3
     wait_until(lambda: openflow(scene)["refused"], "it is taken in the end",
                until=lambda n: n == 0)
     scene.connect(a, b, c)

@@ -8,6 +8,7 @@ import contextlib
 import re
 import signal
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -244,6 +245,26 @@ class Vm:
     def raw(self) -> Iterator[RawPort]:
         with contextlib.closing(self.namespace.packet_socket("eth0")) as sock:
             yield RawPort(sock)
+
+    @contextlib.contextmanager
+    def flooding(self, frame: bytes) -> Iterator[None]:
+        """Sends one frame all the time, some 10,000 a second: a hundred times
+        what a VM may send to the agent."""
+        ended = threading.Event()
+
+        def send() -> None:
+            with self.raw() as port:
+                while not ended.is_set():
+                    port.send(*[frame] * 20)
+                    time.sleep(0.002)
+
+        thread = threading.Thread(target=send)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
 
     def mute(self) -> None:
         """Takes eth0's addresses away: from now on only raw frames come from

@@ -4,13 +4,10 @@ others from it, nor the agent from its work, whatever happens meanwhile."""
 
 from __future__ import annotations
 
-import contextlib
 import re
 import signal
 import struct
-import threading
 import time
-from collections.abc import Iterator
 
 import pytest
 from lab import cloud, frames
@@ -80,27 +77,6 @@ def wait_metered(scene: Scene, *vms: Vm) -> None:
                "every VM's port has its meter")
 
 
-@contextlib.contextmanager
-def flooding(vm: Vm, frame: bytes) -> Iterator[None]:
-    """A VM sends one frame all the time, a hundred times faster than it
-    may."""
-    ended = threading.Event()
-
-    def send() -> None:
-        with vm.raw() as port:
-            while not ended.is_set():
-                port.send(*[frame] * 20)
-                time.sleep(0.002)
-
-    thread = threading.Thread(target=send)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
-
-
 def time_packets(scene: Scene, vm: Vm, n: int) -> float:
     """Has a VM send packets one by one, each of which must arrive; returns
     how long the longest took, in seconds."""
@@ -132,7 +108,7 @@ def test_flood_harms_no_other(scene: Scene) -> None:
     wait_metered(scene, a, b)
     quiet = time_packets(scene, b, 5), time_event(scene, "one", 1)
     before, begun = came(scene, "igmp"), time.monotonic()
-    with flooding(a, igmp(a)):
+    with a.flooding(igmp(a)):
         wait_until(lambda: came(scene, "igmp"), "the meter's burst is over",
                    until=lambda now: now >= before + BURST)
         busy = time_packets(scene, b, 20), time_event(scene, "two", 2)
@@ -157,7 +133,7 @@ def test_agent_gone_in_a_flood(scene: Scene, how: signal.Signals) -> None:
     wait_metered(scene, a, b, c)
     agent, before = scene.agents["hv1"], came(scene, "igmp")
     state = scene.state("hv1"), meters(scene.hv["hv1"])
-    with flooding(a, igmp(a)), b.pinging(c.ipv4) as ended:
+    with a.flooding(igmp(a)), b.pinging(c.ipv4) as ended:
         wait_until(lambda: came(scene, "igmp"), "the flood has begun",
                    until=lambda now: now > before)
         agent.stop(how)
@@ -175,7 +151,7 @@ def test_switch_restarted(scene: Scene) -> None:
     a, b = two(scene)
     wait_metered(scene, a, b)
     hv1 = scene.hv["hv1"]
-    with flooding(a, igmp(a)):
+    with a.flooding(igmp(a)):
         hv1.stop_switch(signal.SIGKILL)
         hv1.start_switch()
         wait_metered(scene, a, b)

@@ -125,6 +125,7 @@ agent_destroy(struct agent *agent)
 static void
 run_address_check(struct agent *agent)
 {
+    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(20, 20);
     const struct config *c = &agent->config;
 
     if (!agent->configured
@@ -141,10 +142,11 @@ run_address_check(struct agent *agent)
             agent->address_missing[i] = missing;
             local_address_format(&c->encap_ip[i], text);
             if (missing) {
-                VLOG_WARN("encap-ip %s is not configured on this host: its "
-                          "tunnels cannot work until it is", text);
+                VLOG_ERR_RL(&rl, "encap-ip %s is not configured on this "
+                            "host: its tunnels cannot work until it is", text);
             } else {
-                VLOG_INFO("encap-ip %s is configured on this host now", text);
+                VLOG_INFO_RL(&rl, "encap-ip %s is configured on this host now",
+                             text);
             }
         }
         agent->underlay_mtu[i] = (c->has_encap_ip[i] && !missing
@@ -343,6 +345,23 @@ run_cache(struct agent *agent)
     }
 }
 
+/* The first time that what is known is in the switch. */
+static void
+log_readiness(struct agent *agent)
+{
+    if (!agent->told_ready && !agent_why_not_ready(agent)) {
+        struct overlay_counts counts;
+
+        overlay_get_counts(agent->overlay, &counts);
+        VLOG_INFO("ready after %.1f s: the inventory is in the switch, with "
+                  "%"PRIuSIZE" endpoints of this host, %"PRIuSIZE" flows and "
+                  "%"PRIuSIZE" tunnels",
+                  (time_msec() - agent->started) / 1000.0, counts.n_local,
+                  counts.n_flows, counts.n_tunnels);
+        agent->told_ready = true;
+    }
+}
+
 /* Tells what the pass has done since the last call. */
 static void
 did(struct agent *agent, const char *what)
@@ -378,6 +397,7 @@ agent_run(struct agent *agent)
     run_address_check(agent);
     did(agent, "looking at this host's addresses");
     run_overlay(agent);
+    log_readiness(agent);
     did(agent, "working out flows and tunnels");
     multicast_run(agent);
     did(agent, "multicast");

@@ -58,6 +58,7 @@ struct agent {
     bool settings_seen;
     bool configured;            /* Is everything there that is required? */
     enum setting told_missing;  /* Last missing setting that was logged. */
+    bool told_ready;            /* Was it logged that it is ready? */
 
     struct ovsdb_client *ovsdb;
     struct inventory_source *source;    /* NULL until configured. */

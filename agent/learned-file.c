@@ -73,11 +73,13 @@ learned_file_add_section(struct learned_file *file,
 static void
 set_error(struct learned_file *file, char *error)
 {
+    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(10, 10);
+
     if (error && !nullable_string_is_equal(error, file->error)) {
-        VLOG_WARN("%s: %s; after a restart, what VMs listen to and hold is "
-                  "learned anew", file->path, error);
+        VLOG_WARN_RL(&rl, "%s: %s; after a restart, what VMs listen to and "
+                     "hold is learned anew", file->path, error);
     } else if (!error && file->error) {
-        VLOG_INFO("%s: it was written", file->path);
+        VLOG_INFO_RL(&rl, "%s: it was written", file->path);
     }
     free(file->error);
     file->error = error;

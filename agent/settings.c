@@ -160,6 +160,28 @@ settings_wait(const struct agent *agent)
     }
 }
 
+/* Says which settings have other values than 'old_texts', which it frees.  Not
+ * at the start: vtepd/status shows them all. */
+static void
+log_changes(const struct agent *agent, char *old_texts[N_SETTINGS])
+{
+    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(60, 60);
+    const struct config *c = &agent->config;
+
+    for (int id = 0; id < N_SETTINGS; id++) {
+        if (agent->configured
+            && !nullable_string_is_equal(old_texts[id], c->text[id])) {
+            char *shown = config_shown_text(id, c->text[id]);
+
+            VLOG_INFO_RL(&rl, "setting %s is %s now (%s)",
+                         setting_infos[id].option, shown ? shown : "not given",
+                         setting_origin_to_string(id, c->origin[id]));
+            free(shown);
+        }
+        free(old_texts[id]);
+    }
+}
+
 void
 settings_run(struct agent *agent)
 {
@@ -176,17 +198,23 @@ settings_run(struct agent *agent)
     agent->settings_seen = true;
     agent->settings_seqno = seqno;
 
+    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(60, 60);
     struct svec errors = SVEC_EMPTY_INITIALIZER;
     char *old_source = source_settings(agent);
     char *old_listen = nullable_xstrdup(
         agent->config.text[SETTING_WEBHOOK_LISTEN]);
+    char *old_texts[N_SETTINGS];
+    for (int id = 0; id < N_SETTINGS; id++) {
+        old_texts[id] = nullable_xstrdup(agent->config.text[id]);
+    }
     bool changed = config_update(&agent->config, settings, &errors);
+    log_changes(agent, old_texts);
     enum setting missing = config_missing(&agent->config);
     const char *error;
     size_t i;
 
     SVEC_FOR_EACH (i, error, &errors) {
-        VLOG_WARN("setting refused: %s", error);
+        VLOG_WARN_RL(&rl, "setting refused: %s", error);
     }
     svec_destroy(&errors);
     log_missing(agent, missing);

@@ -142,6 +142,7 @@ unmark_other_ports(struct agent *agent)
 void
 switching_sync(struct agent *agent)
 {
+    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(60, 60);
     bool empty = switch_session_is_empty(agent->session);
     bool keep = inventory_cache_is_in_use(agent->cache);
     struct sync_result r;
@@ -165,19 +166,21 @@ switching_sync(struct agent *agent)
     }
     unmark_other_ports(agent);
     if (empty) {
-        VLOG_INFO("switch: it has no flows; sending them as they are worked "
-                  "out");
+        VLOG_INFO_RL(&rl, "switch: it has no flows; sending them as they are "
+                     "worked out");
     } else if (r.n_kept) {
-        VLOG_INFO("switch: %"PRIuSIZE" flows wanted, %"PRIuSIZE" sent; "
-                  "%"PRIuSIZE" flows and groups that the state file does not "
-                  "know of stay until the inventory has come from its source",
-                  r.n_flows_wanted, r.n_flows_added, r.n_kept);
+        VLOG_INFO_RL(&rl, "switch: %"PRIuSIZE" flows wanted, %"PRIuSIZE" "
+                     "sent; %"PRIuSIZE" flows and groups that the state file "
+                     "does not know of stay until the inventory has come from "
+                     "its source", r.n_flows_wanted, r.n_flows_added,
+                     r.n_kept);
     } else {
-        VLOG_INFO("switch: %"PRIuSIZE" flows wanted, %"PRIuSIZE" sent, "
-                  "%"PRIuSIZE" deleted; %"PRIuSIZE" groups wanted, "
-                  "%"PRIuSIZE" sent, %"PRIuSIZE" deleted", r.n_flows_wanted,
-                  r.n_flows_added, r.n_flows_deleted, r.n_groups_wanted,
-                  r.n_groups_changed, r.n_groups_deleted);
+        VLOG_INFO_RL(&rl, "switch: %"PRIuSIZE" flows wanted, %"PRIuSIZE" "
+                     "sent, %"PRIuSIZE" deleted; %"PRIuSIZE" groups wanted, "
+                     "%"PRIuSIZE" sent, %"PRIuSIZE" deleted",
+                     r.n_flows_wanted, r.n_flows_added, r.n_flows_deleted,
+                     r.n_groups_wanted, r.n_groups_changed,
+                     r.n_groups_deleted);
     }
 }
 

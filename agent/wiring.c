@@ -90,9 +90,12 @@ list_end(void *agent_, const char *version)
     inventory_list_whole(agent->inventory, !agent->list_anonymous, &guard);
     agent->is_list = false;
     if (agent->n_duplicates) {
-        VLOG_WARN("inventory: version \"%s\" has %u objects more than once, "
-                  "the first is %s; the highest revision of each is used",
-                  version, agent->n_duplicates, agent->first_duplicate);
+        static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 1);
+
+        VLOG_WARN_RL(&rl, "inventory: version \"%s\" has %u objects more "
+                     "than once, the first is %s; the highest revision of "
+                     "each is used", version, agent->n_duplicates,
+                     agent->first_duplicate);
     }
 }
 
@@ -119,9 +122,11 @@ list_applied(struct agent *agent, const struct list_result *result)
     }
     if (agent->list_first || result->n_added || result->n_changed
         || result->n_deleted) {
-        VLOG_INFO("inventory: version \"%s\": %"PRIuSIZE" added, "
-                  "%"PRIuSIZE" changed, %"PRIuSIZE" deleted", version,
-                  result->n_added, result->n_changed, result->n_deleted);
+        static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(20, 20);
+
+        VLOG_INFO_RL(&rl, "inventory: version \"%s\": %"PRIuSIZE" added, "
+                     "%"PRIuSIZE" changed, %"PRIuSIZE" deleted", version,
+                     result->n_added, result->n_changed, result->n_deleted);
     }
     agent->is_list = (!agent->n_invalid && !agent->n_duplicates
                       && !result->n_held);

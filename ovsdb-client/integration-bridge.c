@@ -177,8 +177,8 @@ create_bridge(struct integration_bridge *ib,
     bool taken = port_monitor_has_name(ib->monitor, ib->name);
 
     if (problem_is_new(ib, NAME_TAKEN, taken)) {
-        VLOG_WARN("bridge %s cannot be made: another bridge has a port of "
-                  "that name", ib->name);
+        VLOG_ERR("bridge %s cannot be made: another bridge has a port of "
+                 "that name", ib->name);
     }
     if (!taken) {
         insert_bridge(ib, root, txn);

@@ -260,8 +260,8 @@ source_recovered(struct inventory_source *source, long long int now)
     struct inventory_source_status *status = &source->status;
 
     if (status->failing_since) {
-        VLOG_INFO("%s: answers again after %.1f s", source->name,
-                  (now - status->failing_since) / 1000.0);
+        VLOG_INFO_RL(&list_rl, "%s: answers again after %.1f s", source->name,
+                     (now - status->failing_since) / 1000.0);
         status->failing_since = 0;
     }
     free(status->error);
@@ -278,9 +278,10 @@ source_list_end(struct inventory_source *source, const char *version,
 
     source_recovered(source, now);
     if (is_news) {
-        VLOG_INFO_RL(&list_rl, "%s: version %s: %u objects, %u refused, %u of "
-                     "unknown kinds", source->name, version,
-                     source->n_objects, source->n_refused, source->n_skipped);
+        /* What it changes is logged by whoever takes it in. */
+        VLOG_DBG("%s: version %s: %u objects, %u refused, %u of unknown kinds",
+                 source->name, version, source->n_objects, source->n_refused,
+                 source->n_skipped);
         free(status->version);
         status->version = xstrdup(version);
     }

@@ -106,12 +106,15 @@ log_refusal(const struct connection *c, const struct webhook_answer *answer)
     static struct vlog_rate_limit senders = VLOG_RATE_LIMIT_INIT(12, 6);
     struct vlog_rate_limit *rl = (c->client.trusted ? &senders : &strangers);
 
-    if (answer->status >= 400 && !VLOG_DROP_INFO(rl)) {
+    /* What a sender says and is not taken in is missing here. */
+    enum vlog_level level = c->client.trusted ? VLL_WARN : VLL_INFO;
+
+    if (answer->status >= 400 && !vlog_should_drop(&this_module, level, rl)) {
         struct ds s = DS_EMPTY_INITIALIZER;
 
         put_client(&s, c);
-        VLOG_INFO("webhook from %s answered with %u: %s", ds_cstr(&s),
-                  answer->status, answer->detail);
+        VLOG(level, "webhook from %s answered with %u: %s", ds_cstr(&s),
+             answer->status, answer->detail);
         ds_destroy(&s);
     }
 }

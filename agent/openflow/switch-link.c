@@ -20,6 +20,9 @@
 
 VLOG_DEFINE_THIS_MODULE(switch_link);
 
+/* A switch that takes a connection and closes it again and again. */
+static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(20, 20);
+
 /* Bundles are in OpenFlow 1.4 and later. */
 #define VERSIONS ((1u << OFP14_VERSION) | (1u << OFP15_VERSION))
 
@@ -111,8 +114,8 @@ static void
 note_loss(struct switch_link *l, bool *lost)
 {
     if (l->up) {
-        VLOG_INFO("%s: connection lost (%s)", l->target,
-                  ovs_retval_to_string(rconn_get_last_error(l->rconn)));
+        VLOG_WARN_RL(&rl, "%s: connection lost (%s)", l->target,
+                     ovs_retval_to_string(rconn_get_last_error(l->rconn)));
         l->up = false;
         l->retry_at = 0;
         *lost = true;

@@ -26,6 +26,7 @@
 VLOG_DEFINE_THIS_MODULE(switch_session);
 
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 10);
+static struct vlog_rate_limit connected_rl = VLOG_RATE_LIMIT_INIT(20, 20);
 
 /* Bytes that the connection is given ahead of what it has sent. */
 #define FEED_BYTES (256 * 1024)
@@ -286,8 +287,9 @@ static void
 connected(struct switch_session *s)
 {
     s->version = switch_link_version(s->link);
-    VLOG_INFO("%s: connected with %s; reading flows and groups",
-              switch_target(s), ofputil_version_to_string(s->version));
+    VLOG_INFO_RL(&connected_rl, "%s: connected with %s; reading flows and "
+                 "groups", switch_target(s),
+                 ofputil_version_to_string(s->version));
     s->n_connections++;
     set_fragment_mode(s);
     s->watch_xids[0] = switch_send(s, flow_watch_others(s->version));

@@ -9,6 +9,7 @@
 
 #include "core/flow-builder.h"
 #include "core/flow-multicast.h"
+#include "core/flow-shared.h"
 #include "flow.h"
 #include "openvswitch/ofp-actions.h"
 #include "packets.h"
@@ -303,6 +304,9 @@ endpoint_record_flows(const struct endpoint_record *r, flow_cb *cb, void *aux)
                 own_probe_flow(&b, r, &r->addresses[i]);
             }
         }
+        if (r->addresses[i].shared) {
+            flow_shared_address(&b, r, &r->addresses[i]);
+        }
     }
     if (r->place == PLACE_LOCAL) {
         flow_match_in_port(flow_begin(&b, TABLE_CLASSIFY, 100), r->out);
@@ -342,7 +346,9 @@ endpoint_address_equals(const struct endpoint_address *a,
            && eth_addr_equals(a->mac, b->mac)
            && a->plen == b->plen
            && a->answered == b->answered
-           && a->source == b->source;
+           && a->source == b->source
+           && a->shared == b->shared
+           && a->leads == b->leads;
 }
 
 bool

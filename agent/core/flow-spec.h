@@ -84,8 +84,8 @@ enum drop_cause {
     DROP_NOT_FOR_ROUTER,        /* To the router, which does not take it. */
     DROP_QUERY,                 /* A VM asks who listens to what. */
     DROP_NO_MEMBER,             /* Of a group without a member. */
-    DROP_NOT_HOLDER,            /* A shared address that another one holds. */
-    DROP_ANNOUNCEMENT,          /* Of a shared address: told to the agent. */
+    DROP_NOT_ANNOUNCED,         /* Request for a shared address: no holder. */
+    DROP_NOT_HOLDER,            /* Announced by who may not hold it. */
     DROP_ROGUE_DHCP,            /* A VM sent what only a server may. */
     DROP_ROGUE_ROUTER,          /* A VM sent what only a router may. */
     N_DROP_CAUSES
@@ -119,6 +119,8 @@ struct endpoint_address {
     uint8_t plen;               /* 128: a single address. */
     bool answered;              /* ARP/ND requests for it are answered. */
     bool source;                /* The VM may send from it. */
+    bool shared;                /* It may announce it, and so may others. */
+    bool leads;                 /* First of those: has the segment's flows. */
 };
 
 enum endpoint_place {

@@ -297,14 +297,11 @@ inventory_claim_standing(const struct inventory *inv, const struct claim *c,
             best = other;
         }
     }
+    *by = best != c ? claim_endpoint(best) : NULL;
     if (best->kind == CLAIM_PAIR && shared) {
         return CLAIM_SHARED;
     }
-    if (best != c) {
-        *by = claim_endpoint(best);
-        return CLAIM_TAKEN;
-    }
-    return CLAIM_HELD;
+    return *by ? CLAIM_TAKEN : CLAIM_HELD;
 }
 
 const struct claim *
@@ -327,21 +324,42 @@ inventory_find_holder(const struct inventory *inv,
     return NULL;
 }
 
-bool
-inventory_pair_mac_is_held(const struct inventory *inv,
-                           const struct pair_mac *pm)
+const struct claim *
+inventory_next_claim(const struct inventory *inv,
+                     const struct segment_node *segment,
+                     const struct in6_addr *ip, const struct claim *c)
+{
+    struct hmap_node *node
+        = c ? hmap_next_with_hash(&c->node)
+            : hmap_first_with_hash(&inv->claims,
+                                   inventory_claim_hash(segment, ip));
+
+    for (; node; node = hmap_next_with_hash(node)) {
+        c = CONTAINER_OF(node, struct claim, node);
+        if (claim_endpoint(c)->segment == segment
+            && ipv6_addr_equals(&c->ip, ip)
+            && endpoint_is_served(inv, claim_endpoint(c))) {
+            return c;
+        }
+    }
+    return NULL;
+}
+
+enum pair_mac_standing
+inventory_pair_mac_standing(const struct inventory *inv,
+                            const struct pair_mac *pm)
 {
     const struct segment_node *segment = pm->endpoint->segment;
     const struct endpoint *e;
     const struct pair_mac *other;
 
     if (mac_is_routers(inv, segment, pm->mac)) {
-        return false;
+        return PAIR_MAC_TAKEN;
     }
     HMAP_FOR_EACH_WITH_HASH (e, mac_node, inventory_mac_hash(pm->mac),
                              &segment->endpoints) {
         if (eth_addr_equals(e->mac, pm->mac) && endpoint_is_served(inv, e)) {
-            return false;
+            return PAIR_MAC_TAKEN;
         }
     }
     HMAP_FOR_EACH_WITH_HASH (other, node,
@@ -351,8 +369,8 @@ inventory_pair_mac_is_held(const struct inventory *inv,
             && other->endpoint->segment == segment
             && eth_addr_equals(other->mac, pm->mac)
             && endpoint_is_served(inv, other->endpoint)) {
-            return false;
+            return PAIR_MAC_SHARED;
         }
     }
-    return true;
+    return PAIR_MAC_HELD;
 }

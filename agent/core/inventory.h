@@ -281,16 +281,31 @@ enum claim_standing {
     CLAIM_HELD,                 /* The address is the endpoint's. */
     CLAIM_TAKEN,                /* It is another's: '*by'. */
     CLAIM_IS_ROUTERS,           /* Rule 7. */
-    CLAIM_SHARED,               /* Rule 5. */
+    CLAIM_SHARED,               /* Rule 5; '*by' has the claim that goes before
+                                 * all others', NULL if it is this one. */
     CLAIM_PREFIX,               /* Not a single address. */
 };
 enum claim_standing inventory_claim_standing(const struct inventory *,
                                              const struct claim *,
                                              const struct endpoint **by);
 
-/* Is a MAC from 'allowed_pairs' the endpoint's to receive on? */
-bool inventory_pair_mac_is_held(const struct inventory *,
-                                const struct pair_mac *);
+/* The next claim of a served endpoint to a single address of a segment after
+ * 'c', or the first one for NULL, in any order; NULL: there is no further
+ * one. */
+const struct claim *inventory_next_claim(const struct inventory *,
+                                         const struct segment_node *,
+                                         const struct in6_addr *ip,
+                                         const struct claim *c);
+
+/* Whose is a MAC from 'allowed_pairs' to receive on? */
+enum pair_mac_standing {
+    PAIR_MAC_HELD,              /* The endpoint's. */
+    PAIR_MAC_TAKEN,             /* That of an endpoint, or router, whose own it
+                                 * is. */
+    PAIR_MAC_SHARED,            /* Rule 5. */
+};
+enum pair_mac_standing inventory_pair_mac_standing(const struct inventory *,
+                                                   const struct pair_mac *);
 
 /* The claim of the endpoint whose address that is in the segment, or NULL. */
 const struct claim *inventory_find_holder(const struct inventory *,

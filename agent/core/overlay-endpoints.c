@@ -86,6 +86,23 @@ add_link_local(struct endpoint_record *r, const struct endpoint *e)
     }
 }
 
+/* Does a MAC from 'allowed_pairs' lead to its endpoint?  One that is shared is
+ * where the holder is of the address that was announced with it. */
+static bool
+leads_to(const struct overlay *ov, const struct pair_mac *pm,
+         enum endpoint_place place)
+{
+    switch (inventory_pair_mac_standing(ov->inventory, pm)) {
+    case PAIR_MAC_HELD:
+        return true;
+    case PAIR_MAC_SHARED:
+        return place != PLACE_ABSENT && overlay_is_at_mac(ov, pm);
+    case PAIR_MAC_TAKEN:
+    default:
+        return false;
+    }
+}
+
 static struct endpoint_record *
 make_record(const struct overlay *ov, const struct endpoint *e,
             enum endpoint_place place, uint32_t out, bool guard_garp)
@@ -115,9 +132,14 @@ make_record(const struct overlay *ov, const struct endpoint *e,
             .ip = c->ip, .mac = claim_mac(c), .plen = c->plen,
             .answered = standing == CLAIM_HELD,
             .source = r->port_security && claim_is_source(c, standing),
+            .shared = standing == CLAIM_SHARED,
+            .leads = standing == CLAIM_SHARED && !by,
         };
 
-        if ((a.answered || a.source) && !has_address(r, &a)) {
+        if (a.shared && place != PLACE_ABSENT) {
+            a.answered = overlay_holds(ov, c);
+        }
+        if ((a.answered || a.source || a.shared) && !has_address(r, &a)) {
             r->addresses[r->n_addresses++] = a;
         }
     }
@@ -128,7 +150,7 @@ make_record(const struct overlay *ov, const struct endpoint *e,
     for (size_t i = 0; i < e->n_pair_macs; i++) {
         const struct pair_mac *pm = &endpoint_pair_macs(e)[i];
 
-        if (inventory_pair_mac_is_held(ov->inventory, pm)) {
+        if (leads_to(ov, pm, place)) {
             r->macs[r->n_macs++] = pm->mac;
         }
     }
@@ -347,6 +369,7 @@ overlay_apply(struct overlay *ov, struct endpoint_node *node,
             overlay_tell_flows(ov, endpoint_flows, have, want->record);
         }
         note_served(ov, node, want, changed);
+        overlay_track_shared(ov, node, have, want);
         node->installed = want->record ? overlay_pack_record(ov, want) : NULL;
         if (node->installed) {
             hold_record(ov, node->installed->class);

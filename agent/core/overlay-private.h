@@ -4,12 +4,14 @@
 #define VTEPD_OVERLAY_PRIVATE_H 1
 
 /* What the parts of the overlay share: overlay.c (life, a run), -endpoints.c,
- * -records.c (packed), -segments.c, -routers.c, -router-peers.c, -links.c, -tunnels.c, -choose.c
+ * -records.c (packed), -holders.c (shared addresses), -segments.c, -routers.c,
+ * -router-peers.c, -links.c, -tunnels.c, -choose.c
  * (encapsulation and addresses of a tunnel), -complete.c (has a change
  * arrived?), -find.c (by the numbers in packets), -report.c (conflicts). */
 
 #include "core/attachments.h"
 #include "core/conflicts.h"
+#include "core/holders.h"
 #include "core/memberships.h"
 #include "core/overlay.h"
 #include "openvswitch/list.h"
@@ -62,6 +64,9 @@ struct overlay {
     struct ovs_list dirty_groups;   /* struct live_groups, by 'dirty_list'. */
     struct hmap live_routers;   /* Contains struct live_routers. */
     struct ovs_list dirty_routers;  /* Of them, by 'dirty_list'. */
+
+    struct holders holders;     /* Of shared addresses. */
+    bool has_remembered;        /* Are there any from before a restart? */
 
     struct hmap links;          /* Contains struct links, by peer. */
     struct hmap tunnels;        /* Contains struct tunnels, by key. */
@@ -256,6 +261,23 @@ struct installed *overlay_pack_record(struct overlay *, const struct want *);
 /* Returns the record, which the caller must free. */
 struct endpoint_record *overlay_unpack_record(const struct installed *);
 void overlay_free_record(struct overlay *, struct installed *);
+
+/* overlay-holders.c */
+
+/* Does the endpoint hold the shared address that it claims? */
+bool overlay_holds(const struct overlay *, const struct claim *);
+
+/* Does a MAC that is shared lead to the endpoint? */
+bool overlay_is_at_mac(const struct overlay *, const struct pair_mac *);
+
+/* The endpoint's record, 'have', is about to become want->record. */
+void overlay_track_shared(struct overlay *, const struct endpoint_node *,
+                          const struct endpoint_record *have,
+                          const struct want *);
+
+/* Forgets what was remembered and has turned out to be of no use. */
+void overlay_check_remembered(struct overlay *);
+void overlay_destroy_holders(struct overlay *);
 
 /* overlay-segments.c */
 

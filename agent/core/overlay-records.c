@@ -29,6 +29,8 @@ enum {
     ADDRESS_MAC = 1 << 2,       /* There is a MAC; else it is the record's. */
     ADDRESS_ANSWERED = 1 << 3,
     ADDRESS_SOURCE = 1 << 4,
+    ADDRESS_SHARED = 1 << 5,
+    ADDRESS_LEADS = 1 << 6,
 };
 
 /* What records have in common. */
@@ -104,7 +106,9 @@ address_flags(const struct endpoint_record *r,
            | (a->plen != 128 ? ADDRESS_PREFIX : 0)
            | (!eth_addr_equals(a->mac, r->mac) ? ADDRESS_MAC : 0)
            | (a->answered ? ADDRESS_ANSWERED : 0)
-           | (a->source ? ADDRESS_SOURCE : 0);
+           | (a->source ? ADDRESS_SOURCE : 0)
+           | (a->shared ? ADDRESS_SHARED : 0)
+           | (a->leads ? ADDRESS_LEADS : 0);
 }
 
 static size_t
@@ -161,6 +165,8 @@ get_address(const uint8_t *p, const struct installed *in,
 
     a->answered = flags & ADDRESS_ANSWERED;
     a->source = flags & ADDRESS_SOURCE;
+    a->shared = flags & ADDRESS_SHARED;
+    a->leads = flags & ADDRESS_LEADS;
     a->plen = flags & ADDRESS_PREFIX ? *p++ : 128;
     a->mac = in->mac;
     if (flags & ADDRESS_MAC) {

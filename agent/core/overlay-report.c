@@ -54,12 +54,6 @@ report_claims(struct overlay *ov, const struct endpoint *e)
                           e->node->id, format_ip(&c->ip, ip), e->segment->id,
                           inventory_segment_router(ov->inventory,
                                                    e->segment)->id);
-        } else if (standing == CLAIM_SHARED) {
-            conflicts_add(&ov->conflicts,
-                          "endpoint \"%s\": address %s in segment \"%s\" is "
-                          "in several endpoints' allowed_pairs; shared "
-                          "addresses are not served by this version",
-                          e->node->id, format_ip(&c->ip, ip), e->segment->id);
         }
     }
 }

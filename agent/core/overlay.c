@@ -46,6 +46,7 @@ overlay_create(struct inventory *inventory, const struct overlay_sink *sink)
     ovs_list_init(&ov->dirty_groups);
     hmap_init(&ov->live_routers);
     ovs_list_init(&ov->dirty_routers);
+    holders_init(&ov->holders);
     hmap_init(&ov->links);
     hmap_init(&ov->tunnels);
     ovs_list_init(&ov->dirty_links);
@@ -259,6 +260,8 @@ overlay_run(struct overlay *ov, long long int now, size_t max_work)
     tell_served(ov);
     run_reports(ov);
     ov->settled = !inventory_has_touched(ov->inventory) && !ov->n_waiting;
+    overlay_check_remembered(ov);
+    ov->settled = ov->settled && !inventory_has_touched(ov->inventory);
     return ov->settled;
 }
 
@@ -457,6 +460,7 @@ overlay_destroy(struct overlay *ov)
     }
     overlay_run_segments(ov);
     overlay_run_routers(ov);
+    overlay_destroy_holders(ov);
     overlay_destroy_links(ov);
     memberships_destroy(ov->memberships);
     hmap_destroy(&ov->locals);

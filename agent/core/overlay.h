@@ -34,6 +34,8 @@
 struct attachments;
 struct memberships;
 struct conflicts;
+struct holders;
+struct shared_address;
 
 struct overlay_settings {
     const char *host;           /* This host's id. */
@@ -153,6 +155,45 @@ typedef void overlay_local_cb(const struct endpoint_node *, uint32_t ofport,
                               void *aux);
 void overlay_for_each_local(const struct segment_node *, overlay_local_cb *,
                             void *aux);
+
+/* Shared addresses: those that several endpoints have in 'allowed_pairs' (rule
+ * 5 of inventory.h).  One is answered for, and leads, to the endpoint that
+ * announced it last, its holder; holders.h. */
+
+/* Who announces: an endpoint that is plugged in here, or whoever is at the
+ * other end of a tunnel. */
+struct announcer {
+    const struct endpoint_node *endpoint;
+    const struct host_node *host;   /* If 'endpoint' is NULL. */
+};
+
+enum announce_result {
+    ANNOUNCE_REFUSED,           /* It may not hold the address at this MAC. */
+    ANNOUNCE_SAME,              /* It is the holder already. */
+    ANNOUNCE_NEW,               /* It has become the holder. */
+};
+
+/* 'by' has announced that 'ip' is at 'mac' in the segment.  The next run tells
+ * the sink.  'wall_now' is in ms since the epoch. */
+enum announce_result overlay_announce(struct overlay *,
+                                      const struct segment_node *,
+                                      const struct in6_addr *ip,
+                                      const struct eth_addr mac,
+                                      const struct announcer *by,
+                                      long long int wall_now);
+
+/* All there are in live segments, with their holders. */
+const struct holders *overlay_holders(const struct overlay *);
+
+/* The next one that is new, or whose holder has changed, or NULL. */
+const struct shared_address *overlay_next_changed_address(struct overlay *);
+
+/* Somebody held the address before a restart.  He does still if the inventory
+ * has nothing against it, until another one announces it.  To be called before
+ * the first run; an address again and again: the first time counts. */
+void overlay_remember_holder(struct overlay *, const char *segment,
+                             const struct in6_addr *ip, const char *endpoint,
+                             const struct eth_addr mac, long long int since);
 
 /* For reports. */
 

@@ -66,8 +66,8 @@ static const char *const drop_cause_names[N_DROP_CAUSES] = {
     [DROP_NOT_FOR_ROUTER] = "not-for-router",
     [DROP_QUERY] = "query",
     [DROP_NO_MEMBER] = "no-member",
+    [DROP_NOT_ANNOUNCED] = "not-announced",
     [DROP_NOT_HOLDER] = "not-holder",
-    [DROP_ANNOUNCEMENT] = "announcement",
     [DROP_ROGUE_DHCP] = "rogue-dhcp",
     [DROP_ROGUE_ROUTER] = "rogue-router",
 };

@@ -274,11 +274,16 @@ put_claims(const struct inventory *inv, const struct endpoint *e,
             OVS_NOT_REACHED();
         }
     }
+    static const char *const names[] = {
+        [PAIR_MAC_HELD] = "held",
+        [PAIR_MAC_TAKEN] = "taken",
+        [PAIR_MAC_SHARED] = "shared",
+    };
     for (size_t i = 0; i < e->n_pair_macs; i++) {
         const struct pair_mac *pm = &endpoint_pair_macs(e)[i];
 
         ds_put_format(s, " mac:%x=%s", pm->mac.ea[5],
-                      inventory_pair_mac_is_held(inv, pm) ? "held" : "not");
+                      names[inventory_pair_mac_standing(inv, pm)]);
     }
 }
 

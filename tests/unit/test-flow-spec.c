@@ -95,7 +95,8 @@ check_flows(flow_generator *generate, const void *record,
 }
 
 /* Endpoint 02:00:00:00:00:02 of segment 77. 'addresses' is a list of
- * "[a][s]IP[/LENGTH][,MAC]": a for answered, s for source; 'macs' of MACs. */
+ * "[A][S][H[L]]IP[/LENGTH][,MAC]": A for answered, S for source, H for shared,
+ * L for leads; 'macs' of MACs. */
 static struct endpoint_record *
 make_endpoint(enum endpoint_place place, uint32_t out, const char *addresses,
               const char *macs)
@@ -128,6 +129,10 @@ make_endpoint(enum endpoint_place place, uint32_t out, const char *addresses,
         w += a->answered;
         a->source = *w == 'S';
         w += a->source;
+        a->shared = *w == 'H';
+        w += a->shared;
+        a->leads = *w == 'L';
+        w += a->leads;
         a->ip = ip_from_text(w);
     }
     free(copy);
@@ -139,6 +144,81 @@ make_endpoint(enum endpoint_place place, uint32_t out, const char *addresses,
     }
     free(copy);
     return r;
+}
+
+/* Addresses that several may hold.  Whoever may can announce one; the first of
+ * them has the flows of the segment, and the holder is answered for. */
+static void
+test_shared_addresses(void **state OVS_UNUSED)
+{
+    struct endpoint_record *r = make_endpoint(
+        PLACE_LOCAL, 5, "H10.0.0.9,9 Hfd00::9", "");
+
+    r->port_security = false;
+    check_flows(endpoint_flows, r,
+                "table=40, priority=100,metadata=0x4d,"
+                  "dl_dst=02:00:00:00:00:02 actions=output:5\n"
+                "table=60, priority=100,metadata=0x4d,"
+                  "dl_dst=02:00:00:00:00:02 actions=output:5\n"
+                "table=20, priority=210,arp,in_port=5,"
+                  "dl_src=02:00:00:00:00:09,arp_spa=0.0.0.0,"
+                  "arp_tpa=10.0.0.9,arp_op=1 actions=drop because "
+                  "own-probe\n"
+                "table=20, priority=220,arp,in_port=5,"
+                  "dl_src=02:00:00:00:00:09,arp_spa=10.0.0.9,"
+                  "arp_tpa=10.0.0.9,arp_op=1,arp_sha=02:00:00:00:00:09 "
+                  "actions=controller(userdata=07,meter_id=5)\n"
+                "table=20, priority=220,arp,in_port=5,"
+                  "dl_src=02:00:00:00:00:09,arp_spa=10.0.0.9,arp_op=2,"
+                  "arp_sha=02:00:00:00:00:09 "
+                  "actions=controller(userdata=07,meter_id=5)\n"
+                "table=20, priority=210,icmp6,in_port=5,"
+                  "dl_src=02:00:00:00:00:02,ipv6_src=::,icmp_type=135,"
+                  "icmp_code=0,nd_target=fd00::9 actions=drop because "
+                  "own-probe\n"
+                "table=20, priority=220,icmp6,in_port=5,"
+                  "dl_src=02:00:00:00:00:02,icmp_type=136,icmp_code=0,"
+                  "nd_target=fd00::9,nd_tll=02:00:00:00:00:02 "
+                  "actions=controller(userdata=07,meter_id=5)\n"
+                "table=0, priority=100,in_port=5 "
+                  "actions=set_field:0x4d->metadata,set_field:0x4d->tun_id,"
+                  "goto_table:10\n"
+                "table=10, priority=300,in_port=5 actions=goto_table:20\n");
+    free(r);
+
+    r = make_endpoint(PLACE_REMOTE, 5, "AHL10.0.0.9 HLfd00::9", "");
+    check_flows(endpoint_flows, r,
+                "table=40, priority=100,metadata=0x4d,"
+                  "dl_dst=02:00:00:00:00:02 actions=group:5\n"
+                "table=20, priority=100,arp,metadata=0x4d,arp_tpa=10.0.0.9,"
+                  "arp_op=1 actions=set_field:0x20000000002->xreg1,"
+                  "goto_table:21\n"
+                "table=20, priority=90,arp,metadata=0x4d,arp_tpa=10.0.0.9,"
+                  "arp_op=1 actions=drop because not-announced\n"
+                "table=60, priority=120,arp,metadata=0x4d,arp_tpa=10.0.0.9 "
+                  "actions=controller(userdata=0a,meter_id=32768)\n"
+                "table=20, priority=90,icmp6,metadata=0x4d,icmp_type=135,"
+                  "icmp_code=0,nd_target=fd00::9 actions=drop because "
+                  "not-announced\n"
+                "table=60, priority=120,icmp6,metadata=0x4d,icmp_type=135,"
+                  "icmp_code=0,nd_target=fd00::9 "
+                  "actions=controller(userdata=0a,meter_id=32768)\n"
+                "table=20, priority=90,icmp6,metadata=0x4d,icmp_type=136,"
+                  "icmp_code=0,nd_target=fd00::9 actions=drop because "
+                  "not-holder\n"
+                "table=60, priority=120,icmp6,metadata=0x4d,icmp_type=136,"
+                  "icmp_code=0,nd_target=fd00::9 "
+                  "actions=controller(userdata=0a,meter_id=32768)\n");
+    free(r);
+
+    r = make_endpoint(PLACE_ABSENT, 0, "H10.0.0.9 Hfd00::9", "");
+    check_flows(endpoint_flows, r,
+                "table=40, priority=100,metadata=0x4d,"
+                  "dl_dst=02:00:00:00:00:02 actions=drop because not-plugged\n"
+                "table=60, priority=100,metadata=0x4d,"
+                  "dl_dst=02:00:00:00:00:02 actions=drop because "
+                  "not-plugged\n");
+    free(r);
 }
 
 /* Without port security a VM may send anything; it is answered all the
@@ -986,7 +1066,7 @@ test_records_equal(void **state OVS_UNUSED)
     struct endpoint_record *a = make_endpoint(
         PLACE_LOCAL, 5, "AS10.0.0.2 S10.0.0.0/24,9", "9 8");
 
-    for (int i = 0; i < 17; i++) {
+    for (int i = 0; i < 19; i++) {
         struct endpoint_record *b = make_endpoint(
             PLACE_LOCAL, 5, "AS10.0.0.2 S10.0.0.0/24,9", "9 8");
 
@@ -1008,6 +1088,8 @@ test_records_equal(void **state OVS_UNUSED)
         case 14: b->addresses[1].source = false; break;
         case 15: b->floods = true; break;
         case 16: b->routed = true; break;
+        case 17: b->addresses[1].shared = true; break;
+        case 18: b->addresses[1].leads = true; break;
         default: OVS_NOT_REACHED();
         }
         assert_int_equal(endpoint_record_equals(a, b), !i);
@@ -1255,6 +1337,7 @@ main(void)
         cmocka_unit_test(test_services),
         cmocka_unit_test(test_guards),
         cmocka_unit_test(test_pairs),
+        cmocka_unit_test(test_shared_addresses),
         cmocka_unit_test(test_remote),
         cmocka_unit_test(test_remote_of_flooding_segment),
         cmocka_unit_test(test_absent),

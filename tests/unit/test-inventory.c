@@ -353,8 +353,8 @@ test_rule_5_shared(void **state OVS_UNUSED)
                       "host h\n"
                       "segment s served\n"
                       "segment t served\n"
-                      "endpoint a served pair:10.0.0.9,9=shared mac:9=not\n"
-                      "endpoint b served pair:10.0.0.9,9=shared mac:9=not\n"
+                      "endpoint a served pair:10.0.0.9,9=shared mac:9=shared\n"
+                      "endpoint b served pair:10.0.0.9,9=shared mac:9=shared\n"
                       "endpoint c served pair:10.0.0.9,9=held mac:9=held\n"
                       "endpoint d unknown-host\n"
                       "endpoint e served pair:10.0.0.8,8=held mac:8=held\n");
@@ -366,8 +366,8 @@ test_rule_5_shared(void **state OVS_UNUSED)
                       "endpoint c s h 9 10.0.0.9\n",
                       "host h\n"
                       "segment s served\n"
-                      "endpoint a served pair:10.0.0.9,9=c mac:9=not\n"
-                      "endpoint b served pair:10.0.0.9,9=c mac:9=not\n"
+                      "endpoint a served pair:10.0.0.9,9=c mac:9=taken\n"
+                      "endpoint b served pair:10.0.0.9,9=c mac:9=taken\n"
                       "endpoint c served ip:10.0.0.9=held\n");
 }
 
@@ -414,7 +414,7 @@ test_rule_7_router_owns(void **state OVS_UNUSED)
                         "lla:fe80::ff:fe00:2=held\n"
                       "endpoint d served ip:10.0.0.1=held\n"
                       "endpoint e served pair:10.0.0.1=router "
-                        "pair:10.0.0.8,1=held mac:1=not\n");
+                        "pair:10.0.0.8,1=held mac:1=taken\n");
 
     /* Of its link-local address there is use only with an IPv6 gateway. */
     check_every_order("host h\n",

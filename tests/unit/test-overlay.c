@@ -1270,26 +1270,6 @@ test_r28_conflicts_resolve(void **state OVS_UNUSED)
     model_host_destroy(h);
 }
 
-/* What this version does not serve is said. */
-static void
-test_not_served_is_reported(void **state OVS_UNUSED)
-{
-    struct model_host *h = make_hv1_b1(
-        HOSTS "segment blue 77 dhcp\n"
-        "endpoint b1 blue hv1 1 pair=10.0.0.9\n"
-        "endpoint b2 blue hv2 2 pair=10.0.0.9\n");
-
-    model_check_conflicts(h, "endpoint \"b1\": address 10.0.0.9 in segment "
-                          "\"blue\" is in several",
-                          "endpoint \"b2\": address 10.0.0.9 in segment "
-                          "\"blue\" is in several", NULL);
-    assert_null(model_actions(h, "table=20, priority=100,arp,metadata=0x4d,"
-                              "arp_tpa=10.0.0.9,arp_op=1"));
-    relist(h, HOSTS BLUE B1 B2);
-    model_check_conflicts(h, NULL);
-    model_host_destroy(h);
-}
-
 /* Gratuitous ARP is never answered.  Where port security leaves a VM only its
  * own addresses, its own are dropped before; where some VM may announce
  * others' there is a flow for each address of the segment. */
@@ -1964,7 +1944,6 @@ main(void)
         cmocka_unit_test(test_found_while_provisional),
         cmocka_unit_test(test_number_kept_for_a_while),
         cmocka_unit_test(test_r76_mtu),
-        cmocka_unit_test(test_not_served_is_reported),
         cmocka_unit_test(test_gratuitous_arp_guard),
         cmocka_unit_test(test_pair_of_link_local),
         cmocka_unit_test(test_shared_mac_may_solicit),

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Any random history of lists, port changes and settings, applied
- * incrementally, in portions, with batches that fail, ends where computing
- * from scratch ends.
+/* Any random history of lists, port changes, settings and announcements,
+ * applied incrementally, in portions, with batches that fail, ends where
+ * computing from scratch ends.
  *
  * At the end of each history a fresh overlay over the same inventory, ports
- * and settings must want the same switch (see model-switch.h). */
+ * and settings that remembers the same holders of shared addresses must want
+ * the same switch (see model-switch.h). */
 
 #include <config.h>
 
@@ -17,6 +18,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "core/holders.h"
 #include "core/inventory.h"
 #include "core/memberships.h"
 #include "core/overlay.h"
@@ -210,9 +212,36 @@ change_member(struct world *w, const struct overlay *ov)
     }
 }
 
+/* Some endpoint announces an address that it may hold, or may not. */
+static void
+announce(struct world *w, struct model_switch *m)
+{
+    int i = rnd(N_ENDPOINTS);
+    char *id = xasprintf("vm%d", i);
+    const struct endpoint_node *node = inventory_find_endpoint(w->inventory,
+                                                               id);
+    struct in6_addr ip = random_ip4(0x0a000000 + 100 + rnd(2));
+
+    if (node && node->endpoint) {
+        struct announcer by = { .endpoint = node };
+
+        if (one_in(2)) {
+            by = (struct announcer) { .host = node->endpoint->host };
+        }
+        overlay_announce(m->overlay, node->endpoint->segment, &ip,
+                         one_in(2) ? node->endpoint->mac
+                                   : random_mac(100 + rnd(2)),
+                         &by, w->now);
+    }
+    free(id);
+}
+
 static void
 step(struct world *w, struct model_switch *m)
 {
+    for (int n = rnd(4); n > 0; n--) {
+        announce(w, m);
+    }
     switch (rnd(9)) {
     case 0:
     case 1:
@@ -269,14 +298,22 @@ settle(struct world *w, struct model_switch *m)
 /* A link that leads nowhere keeps its flows but has no tunnel, so unreachable
  * peers are the same in both models. */
 static char *
-compute_from_scratch(struct world *w)
+compute_from_scratch(struct world *w, const struct holders *holders)
 {
     struct inventory *old = w->inventory;
+    const struct shared_address **held;
+    size_t n_held;
     struct model_switch m;
 
     w->inventory = inventory_create();
     model_switch_init(&m, w->inventory);
     overlay_configure(m.overlay, &w->settings);
+    held = holders_in_order(holders, &n_held);
+    for (size_t i = 0; i < n_held; i++) {
+        overlay_remember_holder(m.overlay, held[i]->segment->id, &held[i]->ip,
+                                held[i]->holder, held[i]->mac, w->now);
+    }
+    free(held);
     list(w, false);
     for (int i = 0; i < N_PORTS; i++) {
         if (w->port_there[i]) {
@@ -311,7 +348,7 @@ check_history(uint64_t seed)
     settle(&w, &m);
 
     char *incremental = model_switch_text(&m);
-    char *scratch = compute_from_scratch(&w);
+    char *scratch = compute_from_scratch(&w, overlay_holders(m.overlay));
     if (strcmp(incremental, scratch)) {
         print_difference("incremental only: ", incremental, scratch);
         print_difference("from scratch only: ", scratch, incremental);

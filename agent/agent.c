@@ -9,6 +9,8 @@
 #include <string.h>
 
 #include "agent/advert-service.h"
+#include "agent/announce-service.h"
+#include "agent/announce.h"
 #include "agent/bfd-watch.h"
 #include "agent/dhcp-service.h"
 #include "agent/explain.h"
@@ -74,6 +76,7 @@ agent_init(struct agent *agent, const struct config *config,
     agent->ovsdb = ovsdb_client_create(remote, &callbacks);
     agent->punts = punts_create();
     ttl_service_start(agent);
+    announce_init(agent);
     agent->session = switching_create_session(agent);
     multicast_start(agent);
     agent->leases = leases_create();
@@ -102,6 +105,7 @@ agent_destroy(struct agent *agent)
     inventory_cache_destroy(agent->cache);
     learned_file_destroy(agent->learned);
     multicast_stop(agent);
+    announce_service_destroy(agent->announce);
     overlay_destroy(agent->overlay);
     inventory_destroy(agent->inventory);
     switch_session_destroy(agent->session);
@@ -403,6 +407,8 @@ agent_run(struct agent *agent)
     did(agent, "multicast");
     advert_service_run(agent->adverts);
     did(agent, "router advertisements");
+    announce_run(agent);
+    did(agent, "telling who holds shared addresses");
     settling_run(agent->settling, agent->session, &agent->waits);
     webhooks_answer(agent);
     did(agent, "answering webhooks");
@@ -452,6 +458,7 @@ agent_wait(struct agent *agent)
     switch_counters_wait(agent->counters);
     switching_wait(agent);
     multicast_wait(agent);
+    announce_wait(agent);
     if (is_ready(agent)) {
         long long int next = overlay_next_time(agent->overlay);
 

@@ -25,6 +25,7 @@
 #include "openvswitch/shash.h"
 
 struct advert_service;
+struct announce_service;
 struct bfd_watch;
 struct dhcp_service;
 struct explainer;
@@ -80,6 +81,7 @@ struct agent {
     struct leases *leases;
     struct dhcp_service *dhcp;
     struct advert_service *adverts;
+    struct announce_service *announce;  /* Of shared addresses. */
     struct switch_session *left_session;    /* To the bridge before. */
     long long int left_until;
     uint64_t left_bundle;       /* That takes back what is there. */

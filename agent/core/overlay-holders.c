@@ -104,6 +104,20 @@ may_keep(const struct shared_address *sa, const struct endpoint_record *r,
 }
 
 static void
+add_claim(struct overlay *ov, const struct endpoint_node *node,
+          const struct in6_addr *ip, const struct endpoint_record *have,
+          const struct want *want)
+{
+    struct shared_address *sa = get_address(ov, want->segment->segment, ip);
+    bool moves = !have || have->place != want->record->place;
+
+    sa->n_claims++;
+    if (moves && sa->holder && !strcmp(sa->holder, node->id)) {
+        holders_push_changed(&ov->holders, sa);
+    }
+}
+
+static void
 release_claim(struct overlay *ov, const struct endpoint_node *node,
               const struct in6_addr *ip, const struct want *want)
 {
@@ -129,7 +143,7 @@ overlay_track_shared(struct overlay *ov, const struct endpoint_node *node,
         const struct endpoint_address *a = &want->record->addresses[i];
 
         if (a->shared) {
-            get_address(ov, want->segment->segment, &a->ip)->n_claims++;
+            add_claim(ov, node, &a->ip, have, want);
         }
     }
     for (size_t i = 0; have && i < have->n_addresses; i++) {
@@ -205,6 +219,46 @@ overlay_announce(struct overlay *ov, const struct segment_node *segment,
     return same ? ANNOUNCE_SAME : ANNOUNCE_NEW;
 }
 
+bool
+overlay_may_hold(const struct overlay *ov, const struct endpoint_node *node,
+                 const struct shared_address *sa)
+{
+    const struct claim *c = NULL;
+
+    while ((c = inventory_next_claim(ov->inventory, sa->segment, &sa->ip,
+                                     c))) {
+        if (claim_endpoint(c)->node == node && c->kind == CLAIM_PAIR) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static const struct endpoint_node *
+find_holder(const struct overlay *ov, const struct shared_address *sa)
+{
+    return sa->holder ? inventory_find_endpoint(ov->inventory, sa->holder)
+                      : NULL;
+}
+
+const struct host_node *
+overlay_holder_host(const struct overlay *ov, const struct shared_address *sa)
+{
+    const struct endpoint_node *node = find_holder(ov, sa);
+
+    return node && node->endpoint ? node->endpoint->host : NULL;
+}
+
+bool
+overlay_holder_is_local(const struct overlay *ov,
+                        const struct shared_address *sa)
+{
+    const struct endpoint_node *node = find_holder(ov, sa);
+    const struct local *l = node ? overlay_find_local(ov, node) : NULL;
+
+    return l && l->port;
+}
+
 const struct holders *
 overlay_holders(const struct overlay *ov)
 {
@@ -240,9 +294,7 @@ overlay_remember_holder(struct overlay *ov, const char *segment_id,
 static bool
 is_of_no_use(const struct overlay *ov, const struct shared_address *sa)
 {
-    const struct endpoint_node *node
-        = sa->holder ? inventory_find_endpoint(ov->inventory, sa->holder)
-                     : NULL;
+    const struct endpoint_node *node = find_holder(ov, sa);
     struct endpoint_record *r = node ? overlay_endpoint_record(node) : NULL;
     bool keep = may_keep(sa, r, r ? node->installed->class->segment : NULL);
 

@@ -185,7 +185,19 @@ enum announce_result overlay_announce(struct overlay *,
 /* All there are in live segments, with their holders. */
 const struct holders *overlay_holders(const struct overlay *);
 
-/* The next one that is new, or whose holder has changed, or NULL. */
+/* May the endpoint hold the address? */
+bool overlay_may_hold(const struct overlay *, const struct endpoint_node *,
+                      const struct shared_address *);
+
+/* The host where the inventory places the address's holder, or NULL. */
+const struct host_node *overlay_holder_host(const struct overlay *,
+                                            const struct shared_address *);
+
+/* Is the holder plugged in here? */
+bool overlay_holder_is_local(const struct overlay *,
+                             const struct shared_address *);
+
+/* The next one that is new, or whose holder has changed or moved, or NULL. */
 const struct shared_address *overlay_next_changed_address(struct overlay *);
 
 /* Somebody held the address before a restart.  He does still if the inventory

@@ -82,6 +82,7 @@ struct agent {
     struct dhcp_service *dhcp;
     struct advert_service *adverts;
     struct announce_service *announce;  /* Of shared addresses. */
+    uint64_t holders_seqno;     /* Of their holders, as far as written. */
     struct switch_session *left_session;    /* To the bridge before. */
     long long int left_until;
     uint64_t left_bundle;       /* That takes back what is there. */

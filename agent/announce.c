@@ -8,7 +8,10 @@
 
 #include "agent/agent.h"
 #include "agent/announce-service.h"
+#include "agent/holders-json.h"
+#include "agent/learned-file.h"
 #include "agent/punts.h"
+#include "core/holders.h"
 #include "openflow/switch-session.h"
 #include "openvswitch/poll-loop.h"
 #include "timeval.h"
@@ -35,14 +38,35 @@ take(const struct punted_packet *packet, void *agent_)
                                  time_wall_msec());
 }
 
+static struct json *
+to_json(void *agent_)
+{
+    struct agent *agent = agent_;
+
+    return holders_to_json(agent->overlay);
+}
+
+static void
+from_json(const struct json *json, void *agent_)
+{
+    struct agent *agent = agent_;
+
+    holders_from_json(json, agent->overlay);
+}
+
 void
 announce_init(struct agent *agent)
 {
+    const struct learned_section section = {
+        .name = "holders", .aux = agent,
+        .to_json = to_json, .from_json = from_json,
+    };
     const struct announce_io io = { .aux = agent, .send = send_packet };
 
     agent->announce = announce_service_create(agent->overlay, &io);
     punts_set_service(agent->punts, PUNT_ANNOUNCE, take, agent);
     punts_set_service(agent->punts, PUNT_PEER_ANNOUNCE, take, agent);
+    learned_file_add_section(agent->learned, &section);
 }
 
 /* Before the switch has all groups it could not send to all peers. */
@@ -55,8 +79,14 @@ is_connected(const struct agent *agent)
 void
 announce_run(struct agent *agent)
 {
+    uint64_t seqno = overlay_holders(agent->overlay)->seqno;
+
     if (is_connected(agent)) {
         announce_service_run(agent->announce, time_msec());
+    }
+    if (agent->holders_seqno != seqno) {
+        agent->holders_seqno = seqno;
+        learned_file_changed(agent->learned);
     }
 }
 

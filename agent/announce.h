@@ -8,7 +8,7 @@
 
 struct agent;
 
-/* After agent->overlay and agent->punts. */
+/* After agent->overlay, agent->punts and agent->learned. */
 void announce_init(struct agent *);
 void announce_run(struct agent *);
 void announce_wait(const struct agent *);

@@ -10,16 +10,19 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import signal
+import itertools
+import multiprocessing
+import socket
 import statistics
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from lab import cloud                                       # noqa: E402
+from lab import cloud, ping                                 # noqa: E402
 from lab.frames import Frame                                # noqa: E402
 from lab.lab import Lab                                     # noqa: E402
 from lab.processes import wait_until                        # noqa: E402
@@ -29,7 +32,7 @@ from lab.vrrp import (Keepalived, Watched, is_announcement,  # noqa: E402
 
 BOUND = 0.020
 SHARED = ["10.0.0.100", "fd00::100"]
-INTERVAL = "0.001"
+INTERVAL = 0.001            # Seconds.
 
 
 class Failover:
@@ -85,15 +88,30 @@ def set_up(lab: Lab) -> list[Vm]:
     return vms
 
 
+def ping_on(sockets: list[socket.socket]) -> None:
+    """Pings on each socket once an interval, for ever.  (ping(8) waits 10 ms
+    while an answer is missing.)"""
+    for n in itertools.count():
+        for sock in sockets:
+            ping.send(sock, 1, n & 0xffff)
+        due = (time.monotonic() // INTERVAL + 1) * INTERVAL
+        time.sleep(max(0, due - time.monotonic()))
+
+
 @contextlib.contextmanager
-def pinging(vm: Vm):
-    daemons = [vm.daemon("ping", "-n", "-q", "-i", INTERVAL, ip)
-               for ip in SHARED]
+def pinging(vm: Vm) -> Iterator[None]:
+    with vm.namespace.entered():
+        sockets = [ping.connect(ip) for ip in SHARED]
+    process = multiprocessing.get_context("fork").Process(
+        target=ping_on, args=(sockets,), daemon=True)
+    process.start()
     try:
         yield
     finally:
-        for daemon in daemons:
-            daemon.stop(signal.SIGINT)
+        process.kill()
+        process.join()
+        for sock in sockets:
+            sock.close()
 
 
 def fail_over(old: Keepalived, new: Keepalived, at_new: Watched,

@@ -348,6 +348,7 @@ switch_session_run(struct switch_session *s)
     switch_feed(s);
 
     uint64_t enough = s->n_punts + MAX_PUNTS;
+    uint64_t n_packets_sent = s->n_packets_sent;
     for (int i = 0; i < MAX_RECV && s->n_punts < enough; i++) {
         struct ofpbuf *message = switch_link_recv(s->link);
 
@@ -356,6 +357,10 @@ switch_session_run(struct switch_session *s)
         }
         process(s, message);
         ofpbuf_delete(message);
+    }
+    if (s->n_packets_sent != n_packets_sent) {
+        /* Whoever is answered does not wait for what this pass does besides. */
+        switch_link_push(s->link);
     }
     if (s->reread_at && time_msec() >= s->reread_at) {
         switch_start_reading(s);

@@ -8,7 +8,7 @@ import contextlib
 import signal
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from . import frames
 from .frames import Frame
@@ -104,8 +104,10 @@ class Watched:
         sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, QUEUE)
         sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
 
-    def passed(self, outgoing: bool) -> list[tuple[float, Frame]]:
-        """What has passed since the last call, in one direction."""
+    def passed(self, outgoing: bool, looks: Callable[[bytes], bool]
+               = lambda raw: True) -> list[tuple[float, Frame]]:
+        """What has passed since the last call, in one direction, of the
+        frames that look right."""
         seen = []
         while True:
             try:
@@ -113,7 +115,7 @@ class Watched:
                     2048, 128, socket.MSG_DONTWAIT)
             except BlockingIOError:
                 return seen
-            if (address[2] == PACKET_OUTGOING) == outgoing:
+            if (address[2] == PACKET_OUTGOING) == outgoing and looks(raw):
                 seconds, ns = struct.unpack("@ll", notes[0][2][:16])
                 seen.append((seconds + ns / 1e9, frames.decode(raw)))
 
@@ -129,3 +131,8 @@ def is_announcement(frame: Frame, address: str) -> bool:
     return (frame.kind in ("arp-request", "arp-reply")
             and frame.ip_src == frame.ip_dst == address
             or frame.kind == "nd-advert" and frame.nd_target == address)
+
+
+def looks_like_announcement(raw: bytes) -> bool:
+    """May it be one?  This is much cheaper than to decode it."""
+    return raw[12:14] == b"\x08\x06" or raw[54:55] == b"\x88"

@@ -23,6 +23,9 @@
  * of it; later, since a tunnel may take a while to come up. */
 static const int ask_delays[] = { 0, 300, 1000, 3000, 10000, 30000 };
 
+/* After so many of them, whoever knows better has said so. */
+#define N_UNOPPOSED 4
+
 /* Two that announce an address within this time may have been taken in
  * different orders elsewhere: who has it is asked again, first after a moment,
  * then less and less often. */
@@ -216,6 +219,12 @@ bool
 announce_pace_may_ask(const struct paced_address *pa)
 {
     return pa->recheck || pa->n_asked < ARRAY_SIZE(ask_delays);
+}
+
+bool
+announce_pace_is_unopposed(const struct paced_address *pa)
+{
+    return pa->n_asked >= N_UNOPPOSED;
 }
 
 void

@@ -78,8 +78,11 @@ struct paced_address *announce_pace_next(const struct announce_pace *,
                                          long long int now);
 long long int announce_pace_next_time(const struct announce_pace *);
 
-/* Has it been asked often enough? */
+/* May it be asked once more?  Has it been asked so often that somebody who
+ * knows of another holder than the one that is remembered would have said
+ * so? */
 bool announce_pace_may_ask(const struct paced_address *);
+bool announce_pace_is_unopposed(const struct paced_address *);
 void announce_pace_asked(struct announce_pace *, struct paced_address *,
                          long long int now);
 void announce_pace_told(struct announce_pace *, struct paced_address *,

@@ -384,7 +384,12 @@ run_address(struct announce_service *s, struct paced_address *pa,
 
     if (!sa) {
         announce_pace_remove(&s->pace, pa);
-    } else if (!sa->holder || sa->remembered || pa->recheck) {
+        return;
+    }
+    if (sa->remembered && announce_pace_is_unopposed(pa)) {
+        overlay_confirm_holder(s->overlay, sa);
+    }
+    if (!sa->holder || sa->remembered || pa->recheck) {
         if (announce_pace_may_ask(pa)) {
             send_to_peers(s, sa, ANNOUNCEMENT_ASKS, NULL);
             ask_local(s, sa);

@@ -18,7 +18,7 @@
  *
  * Whoever does not know a holder, or only from before a restart, asks the
  * peers, and the VMs here that may be it: the one that has the address says so
- * itself.  The host of the holder tells again now and then, so that nobody
+ * itself.  What is remembered and nobody contradicts is so.  The host of the holder tells again now and then, so that nobody
  * stays wrong for long whom a packet has not reached.
  *
  * Two that announce an address at the same moment may be taken in different

@@ -11,6 +11,7 @@
 #include "agent/agent.h"
 #include "agent/listing.h"
 #include "agent/local-address.h"
+#include "agent/report-shared.h"
 #include "core/attachments.h"
 #include "core/inventory.h"
 #include "core/overlay.h"
@@ -154,10 +155,12 @@ static const struct listing_column segment_columns[] = {
     { "PEERS", "peers" },
     { "HERE", NULL },
     { NULL, "refused" },
+    { NULL, "shared" },
 };
 
 static void
 put_segment(struct listing *l, const struct inventory *inv,
+            const struct shared_index *shared,
             const struct segment_node *segment)
 {
     const struct segment_object *o = &segment->object;
@@ -190,6 +193,7 @@ put_segment(struct listing *l, const struct inventory *inv,
         listing_put_string(l, live ? "live" : NULL);
     }
     listing_put_nocopy(l, refused);
+    listing_put_json(l, shared_index_to_json(shared, segment));
 }
 
 void
@@ -200,10 +204,13 @@ report_segments(const struct agent *agent, bool json, struct ds *s)
         = inventory_sorted_segments(agent->inventory, &n);
     struct listing *l = listing_create(segment_columns,
                                        ARRAY_SIZE(segment_columns), json);
+    struct shared_index shared;
 
+    shared_index_init(&shared, agent->overlay);
     for (size_t i = 0; i < n; i++) {
-        put_segment(l, agent->inventory, segments[i]);
+        put_segment(l, agent->inventory, &shared, segments[i]);
     }
+    shared_index_destroy(&shared);
     listing_format(l, 0, s);
     listing_destroy(l);
     free(segments);
@@ -218,6 +225,7 @@ static const struct listing_column endpoint_columns[] = {
     { "HOST", "host" },
     { "MAC", "mac" },
     { "IPS", "ips" },
+    { "HOLDS", "holds" },
     { "HERE", NULL },
     { NULL, "state" },
     { NULL, "interface" },
@@ -401,6 +409,7 @@ put_endpoint(struct listing *l, const struct agent *agent,
 {
     const struct endpoint *e = node->endpoint;
     struct svec ips = SVEC_EMPTY_INITIALIZER;
+    struct svec holds = SVEC_EMPTY_INITIALIZER;
     struct endpoint_state state;
 
     for (size_t i = 0; i < e->n_claims; i++) {
@@ -418,8 +427,11 @@ put_endpoint(struct listing *l, const struct agent *agent,
     listing_put_string(l, e->host->id);
     listing_put_nocopy(l, xasprintf(ETH_ADDR_FMT, ETH_ADDR_ARGS(e->mac)));
     listing_put_strings(l, &ips);
+    report_held_addresses(agent->overlay, e, &holds);
+    listing_put_strings(l, &holds);
     put_state(l, &state);
     svec_destroy(&ips);
+    svec_destroy(&holds);
 }
 
 static int

@@ -290,6 +290,12 @@ overlay_remember_holder(struct overlay *ov, const char *segment_id,
     inventory_unref_segment(ov->inventory, segment);
 }
 
+void
+overlay_confirm_holder(struct overlay *ov, const struct shared_address *sa)
+{
+    holders_find(&ov->holders, sa->segment, &sa->ip)->remembered = false;
+}
+
 /* Those whose holder is nowhere, or may not hold them any more. */
 static bool
 is_of_no_use(const struct overlay *ov, const struct shared_address *sa)

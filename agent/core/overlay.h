@@ -197,6 +197,9 @@ const struct host_node *overlay_holder_host(const struct overlay *,
 bool overlay_holder_is_local(const struct overlay *,
                              const struct shared_address *);
 
+/* The holder that was remembered is the holder: nobody said otherwise. */
+void overlay_confirm_holder(struct overlay *, const struct shared_address *);
+
 /* The next one that is new, or whose holder has changed or moved, or NULL. */
 const struct shared_address *overlay_next_changed_address(struct overlay *);
 

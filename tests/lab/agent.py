@@ -117,6 +117,12 @@ class Agent:
                 / f"inventory-{self.hypervisor.name}.json")
 
     @property
+    def learned_file(self) -> Path:
+        """Where it keeps what it learned from packets."""
+        return self.state_file.with_name(
+            f"learned-{self.hypervisor.name}.json")
+
+    @property
     def pid(self) -> int:
         assert self._daemon is not None
         return self._daemon.pid

@@ -7,6 +7,7 @@
 fuzz_base := tests/fuzz/fuzz.o agent/cloud/object-encode.o \
     agent/core/objects.o
 fuzz_object := $(unit_event-decode)
+fuzz_announcement := agent/services/announcement.o
 fuzz_page := $(unit_inventory-json)
 fuzz_event := $(unit_event-decode) tests/fuzz/describe-event.o
 fuzz_http := $(unit_webhook-server) tests/fuzz/describe-event.o

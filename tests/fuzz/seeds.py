@@ -6,10 +6,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+
+from lab import frames                              # noqa: E402
+
 DATA = HERE.parent / "data"
 
 # What the target of the state file takes for its own.
@@ -132,7 +137,23 @@ def _state_files() -> Iterator[bytes]:
         yield (OWNER + f'"version":"7",\n"items":[\n{body}\n],\n').encode()
 
 
+def _announcements() -> Iterator[bytes]:
+    """Of an address, and questions for it."""
+    mac, own, ip, ip6 = ("02:00:00:00:00:02", "10.0.0.2", "10.0.0.9",
+                         "fd00::9")
+    yield frames.arp_request(mac, ip, ip)
+    yield frames.arp_request(mac, own, ip)
+    yield frames.arp_request(mac, "0.0.0.0", ip)
+    yield frames.arp(2, mac, ip, frames.BROADCAST, ip)
+    yield frames.neighbour_advertisement(
+        mac, ip6, ip6, dst="ff02::1", eth_dst="33:33:00:00:00:01",
+        flags=0x20000000)
+    yield frames.neighbour_solicitation(mac, "fd00::2", ip6)
+    yield frames.neighbour_solicitation(mac, "::", ip6)
+
+
 SEEDS = {
+    "announcement": _announcements,
     "object": _objects,
     "page": _pages,
     "event": _events,

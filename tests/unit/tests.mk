@@ -118,6 +118,9 @@ unit_icmp-error := agent/services/icmp-error.o
 unit_subnets := agent/core/subnets.o
 unit_punts := agent/punts.o agent/core/punt.o
 unit_announcement := agent/services/announcement.o $(unit_inventory)
+unit_announce-service := agent/announce-service.o agent/announce-pace.o \
+    agent/services/announcement.o tests/unit/model-host.o \
+    tests/unit/inventory-text.o $(core_objects)
 unit_holders := tests/unit/model-host.o tests/unit/inventory-text.o \
     $(core_objects)
 unit_overlay := tests/unit/model-host.o tests/unit/inventory-text.o \

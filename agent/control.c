@@ -44,6 +44,7 @@ static const struct command commands[] = {
       run_endpoints },
     { "vtepd/multicast", "[SEGMENT] [json]", 1, true, NULL,
       run_multicast },
+    { "vtepd/routers", "[json]", 0, true, report_routers, NULL },
     { "vtepd/tunnels", "[json]", 0, true, report_tunnels, NULL },
     { "vtepd/leases", "[json]", 0, true, report_leases, NULL },
     { "vtepd/explain", "FROM TO [json] | HOST [json]", 2, true, NULL, NULL },

@@ -31,6 +31,7 @@ void report_punts(const struct agent *, struct facts *);
 
 void report_hosts(const struct agent *, bool json, struct ds *s);
 void report_segments(const struct agent *, bool json, struct ds *s);
+void report_routers(const struct agent *, bool json, struct ds *s);
 void report_tunnels(const struct agent *, bool json, struct ds *s);
 void report_leases(const struct agent *, bool json, struct ds *s);
 

@@ -44,6 +44,20 @@ overlay_segment_flows(const struct segment_node *segment, flow_cb *cb,
     }
 }
 
+bool
+overlay_router_is_live(const struct router_node *router)
+{
+    return router->live && router->live->record;
+}
+
+void
+overlay_router_flows(const struct router_node *router, flow_cb *cb, void *aux)
+{
+    if (overlay_router_is_live(router)) {
+        router_record_flows(router->live->record, cb, aux);
+    }
+}
+
 void
 overlay_tunnel_flows(const struct overlay *ov, const struct tunnel_key *key,
                      flow_cb *cb, void *aux)

@@ -10,7 +10,6 @@
 
 #include "core/routing.h"
 #include "hash.h"
-#include "openvswitch/dynamic-string.h"
 #include "packets.h"
 #include "util.h"
 
@@ -226,21 +225,6 @@ overlay_run_routers(struct overlay *ov)
 
 /* Reports. */
 
-static const char *
-format_prefix(const struct ip_prefix *p, char *buf, size_t size)
-{
-    struct ds s = DS_EMPTY_INITIALIZER;
-
-    ipv6_format_mapped(&p->addr, &s);
-    ds_put_format(&s, "/%d",
-                  p->plen - (IN6_IS_ADDR_V4MAPPED(&p->addr) ? 96 : 0));
-    ovs_strlcpy(buf, ds_cstr(&s), size);
-    ds_destroy(&s);
-    return buf;
-}
-
-#define PREFIX_STRLEN (INET6_ADDRSTRLEN + 4)
-
 static void
 report_joins(struct overlay *ov, const struct router_node *router)
 {
@@ -270,23 +254,24 @@ report_subnets(struct overlay *ov, const struct routing *r)
 {
     for (size_t i = 0; i < r->n_subnets; i++) {
         const struct routed_subnet *s = &r->subnets[i];
-        char prefix[PREFIX_STRLEN], around[PREFIX_STRLEN];
+        char *prefix = ip_prefix_to_string(&s->subnet->cidr);
 
-        format_prefix(&s->subnet->cidr, prefix, sizeof prefix);
         if (s->same && s->same->segment != s->segment) {
             conflicts_add(&ov->conflicts, "router \"%s\": subnet %s of "
                           "segment \"%s\" is that of segment \"%s\", whose id "
                           "is lower; not routed", r->router->id, prefix,
                           s->segment->id, s->same->segment->id);
         } else if (s->within && s->within->segment != s->segment) {
+            char *around = ip_prefix_to_string(&s->within->subnet->cidr);
+
             conflicts_add(&ov->conflicts, "router \"%s\": subnet %s of "
                           "segment \"%s\" lies in %s of segment \"%s\", whose "
                           "addresses in it cannot be reached", r->router->id,
-                          prefix, s->segment->id,
-                          format_prefix(&s->within->subnet->cidr, around,
-                                        sizeof around),
+                          prefix, s->segment->id, around,
                           s->within->segment->id);
+            free(around);
         }
+        free(prefix);
     }
 }
 
@@ -298,12 +283,13 @@ report_routes(struct overlay *ov, const struct routing *r)
         char *why = routed_route_why_not(route);
 
         if (why) {
-            char prefix[PREFIX_STRLEN], via[INET6_ADDRSTRLEN];
+            char *prefix = ip_prefix_to_string(&route->route->cidr);
+            char via[INET6_ADDRSTRLEN];
 
-            format_prefix(&route->route->cidr, prefix, sizeof prefix);
             ipv6_string_mapped(via, &route->route->via);
             conflicts_add(&ov->conflicts, "router \"%s\": route %s via %s is "
                           "not used: %s", r->router->id, prefix, via, why);
+            free(prefix);
             free(why);
         }
     }

@@ -228,6 +228,9 @@ struct live_segment_info {
 bool overlay_segment_info(const struct segment_node *,
                           struct live_segment_info *);
 
+/* Do any flows of the router stand? */
+bool overlay_router_is_live(const struct router_node *);
+
 struct overlay_tunnel {
     struct tunnel_key key;
     const char *peer;           /* Host id, "" if not known. */
@@ -293,9 +296,10 @@ uint64_t overlay_locals_seqno(const struct overlay *);
 uint16_t overlay_segment_mtu(const struct overlay *,
                              const struct segment_node *);
 
-/* The flows that the sink was told of for a segment, and for what comes in
- * from a tunnel. */
+/* The flows that the sink was told of for a segment, for a router, and for
+ * what comes in from a tunnel. */
 void overlay_segment_flows(const struct segment_node *, flow_cb *, void *aux);
+void overlay_router_flows(const struct router_node *, flow_cb *, void *aux);
 void overlay_tunnel_flows(const struct overlay *, const struct tunnel_key *,
                           flow_cb *, void *aux);
 

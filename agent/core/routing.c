@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "openvswitch/dynamic-string.h"
 #include "packets.h"
 #include "util.h"
 
@@ -274,6 +275,17 @@ routing_destroy(struct routing *r)
     free(r->segments);
     free(r->subnets);
     free(r->routes);
+}
+
+char *
+ip_prefix_to_string(const struct ip_prefix *p)
+{
+    struct ds s = DS_EMPTY_INITIALIZER;
+
+    ipv6_format_mapped(&p->addr, &s);
+    ds_put_format(&s, "/%d",
+                  p->plen - (IN6_IS_ADDR_V4MAPPED(&p->addr) ? 96 : 0));
+    return ds_steal_cstr(&s);
 }
 
 char *

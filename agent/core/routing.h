@@ -62,6 +62,9 @@ void routing_destroy(struct routing *);
 /* Why the route is not used, in words that the caller must free, or NULL. */
 char *routed_route_why_not(const struct routed_route *);
 
+/* "10.0.0.0/24", for the caller to free. */
+char *ip_prefix_to_string(const struct ip_prefix *);
+
 /* What leads to 'ip': the route of the longest prefix if '*route' is not NULL
  * afterwards, else the subnet that is returned, or NULL. */
 const struct routed_subnet *routing_find(const struct routing *,

@@ -151,17 +151,19 @@ decode(const struct punted_packet *packet, struct group_message *m)
     return (igmp ? igmp_decode : mld_decode)(packet->data, packet->size, m);
 }
 
+/* 'n' groups of one message were refused, the last of them 'group'. */
 static void
-log_refused(const struct member_id *id, const struct in6_addr *group,
+log_refused(const struct member_id *id, const struct in6_addr *group, size_t n,
             enum join_outcome outcome)
 {
     char text[INET6_ADDRSTRLEN];
 
     ipv6_string_mapped(text, group);
-    VLOG_WARN_RL(&rl, "segment \"%s\": %s \"%s\" cannot join %s: %s has "
-                 "%d %s, which is the limit", id->segment,
+    VLOG_WARN_RL(&rl, "segment \"%s\": %s \"%s\" cannot join %s (%"PRIuSIZE
+                 " refused at once): %s has %d %s, which is the limit",
+                 id->segment,
                  id->kind == MEMBER_ENDPOINT ? "endpoint" : "peer", id->id,
-                 text,
+                 text, n,
                  outcome == JOIN_MEMBER_FULL ? "it" :
                  outcome == JOIN_SEGMENT_FULL ? "the segment" : "this host",
                  outcome == JOIN_MEMBER_FULL ? MEMBERSHIPS_MAX_OWN :
@@ -175,6 +177,9 @@ static bool
 apply(struct memberships *memberships, const struct member_id *id,
       const struct group_message *m, long long int now)
 {
+    enum join_outcome why = JOIN_NEW;
+    const struct in6_addr *refused = NULL;
+    size_t n_refused = 0;
     bool doubted = false;
 
     for (size_t i = 0; i < m->n_changes; i++) {
@@ -185,13 +190,18 @@ apply(struct memberships *memberships, const struct member_id *id,
                 memberships, id, &c->group, m->version, now);
 
             if (outcome != JOIN_NEW && outcome != JOIN_KNOWN) {
-                log_refused(id, &c->group, outcome);
+                why = outcome;
+                refused = &c->group;
+                n_refused++;
             }
         } else if (c->kind == GROUP_LEFT) {
             memberships_leave(memberships, id, &c->group);
         } else {
             doubted |= memberships_doubt(memberships, id, &c->group, now);
         }
+    }
+    if (refused) {
+        log_refused(id, refused, n_refused, why);
     }
     return doubted;
 }

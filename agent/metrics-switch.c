@@ -14,6 +14,7 @@
 #include "core/attachments.h"
 #include "core/conflicts.h"
 #include "core/inventory.h"
+#include "core/memberships.h"
 #include "svec.h"
 #include "util.h"
 
@@ -396,6 +397,25 @@ put_leases(const struct scrape *s, struct exposition *x)
     }
 }
 
+static void
+put_memberships(const struct scrape *s, struct exposition *x)
+{
+    struct membership_counts counts;
+
+    memberships_get_counts(overlay_memberships(s->agent->overlay), &counts);
+    put_labeled(x, "member", "endpoint", counts.n[MEMBER_ENDPOINT]);
+    put_labeled(x, "member", "peer", counts.n[MEMBER_PEER]);
+}
+
+static void
+put_refused_joins(const struct scrape *s, struct exposition *x)
+{
+    struct membership_counts counts;
+
+    memberships_get_counts(overlay_memberships(s->agent->overlay), &counts);
+    exposition_count(x, counts.n_refused);
+}
+
 /* Connections and what goes over them. */
 
 PUT_COUNT(put_ovsdb_connected, s->ovsdb.connected)
@@ -500,6 +520,13 @@ const struct metric switch_metrics[] = {
       "Addresses of endpoints on this host that are handed out, by what became "
       "of them since the process began; vtepd/leases tells each.",
       put_leases },
+    { "vtepd_multicast_memberships", METRIC_GAUGE,
+      "Multicast groups that were joined in segments that are snooped on, by "
+      "endpoints on this host and by peers; vtepd/multicast tells each.",
+      put_memberships },
+    { "vtepd_multicast_refused_joins_total", METRIC_COUNTER,
+      "Times that a group could not be joined because of a limit.",
+      put_refused_joins },
     { "vtepd_switch_counters_age_seconds", METRIC_GAUGE,
       "How long ago the switch was asked for its flows, groups and drops; "
       "every ten seconds at most.", put_counters_age },

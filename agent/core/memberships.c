@@ -33,6 +33,7 @@ struct memberships {
     struct hmap segments;       /* Contains struct group_segments. */
     struct ovs_list ages[N_AGES];
     size_t n;                   /* Memberships. */
+    struct membership_counts counts;
     uint64_t seqno;
 };
 
@@ -136,6 +137,13 @@ size_t
 memberships_count(const struct memberships *ms)
 {
     return ms->n;
+}
+
+void
+memberships_get_counts(const struct memberships *ms,
+                       struct membership_counts *counts)
+{
+    *counts = ms->counts;
 }
 
 uint64_t
@@ -276,6 +284,7 @@ memberships_join(struct memberships *ms, const struct member_id *id,
     if (outcome != JOIN_NEW) {
         struct group_segment *full = find_segment(ms, id->segment);
 
+        ms->counts.n_refused++;
         if (full) {
             full->n_refused++;
         }
@@ -292,6 +301,7 @@ memberships_join(struct memberships *ms, const struct member_id *id,
     m->group->n[id->kind]++;
     set_age(ms, m, usual_age(id->kind), now);
     ms->n++;
+    ms->counts.n[id->kind]++;
     ms->seqno++;
     ms->changed(m->group, ms->aux);
     return JOIN_NEW;
@@ -333,6 +343,7 @@ drop(struct memberships *ms, struct membership *m)
     ovs_list_remove(&m->age_list);
     group->n[member->kind]--;
     ms->n--;
+    ms->counts.n[member->kind]--;
     ms->seqno++;
     free(m);
 

@@ -142,6 +142,14 @@ long long int memberships_next_time(const struct memberships *);
 
 size_t memberships_count(const struct memberships *);
 
+/* Memberships by kind, and joins that were ever refused. */
+struct membership_counts {
+    size_t n[N_MEMBER_KINDS];
+    uint64_t n_refused;
+};
+void memberships_get_counts(const struct memberships *,
+                            struct membership_counts *);
+
 /* Grows whenever a group's members become others. */
 uint64_t memberships_seqno(const struct memberships *);
 struct hmap *memberships_segments(struct memberships *);

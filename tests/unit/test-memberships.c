@@ -266,6 +266,7 @@ static void
 check(struct model *model, struct memberships *ms, long long int now)
 {
     long long int next = LLONG_MAX;
+    struct membership_counts counts;
     size_t n = 0;
 
     memberships_run(ms, now);
@@ -288,6 +289,8 @@ check(struct model *model, struct memberships *ms, long long int now)
         }
     }
     assert_int_equal(memberships_count(ms), n);
+    memberships_get_counts(ms, &counts);
+    assert_int_equal(counts.n[MEMBER_ENDPOINT] + counts.n[MEMBER_PEER], n);
     assert_true(memberships_next_time(ms) == next);
     assert_int_equal(hmap_is_empty(memberships_segments(ms)), n == 0);
 }

@@ -101,9 +101,12 @@ def change_segment(chaos: Chaos) -> str | None:
     if name is None:
         return None
     policy = rng.choice(["broadcast", "unknown_unicast", "multicast"])
+    values = ["drop", "replicate"]
+    if policy == "multicast":
+        values.append("snoop")
     members = rng.choice([
-        {policy: rng.choice(["drop", "replicate"])},
-        {policy: rng.choice(["drop", "replicate"])},
+        {policy: rng.choice(values)},
+        {policy: rng.choice(values)},
         {"encap": rng.choice(["vxlan", "gre", "geneve"])},
         {"vni": None},
         {"mtu": rng.randrange(1000, 1500)}])

@@ -2,8 +2,8 @@
 """What a fresh vtepd makes of an empty switch, and what is on a real one, in
 words that can be compared.
 
-A port is named by its name, whatever its number is, and a group by where it
-leads to: vtepd may number both as it likes."""
+A port is named by its name, whatever its number is, as is its meter, and a
+group by where it leads to: vtepd may number both as it likes."""
 
 from __future__ import annotations
 
@@ -62,7 +62,15 @@ class SwitchView:
                 found[match[1]] = re.sub(r"bucket_id:\d+,?", "", match[2])
         return found
 
+    def _ports(self) -> dict[str, str]:
+        """Each port's name, by number."""
+        text = "\n".join(self.ofctl("--no-names", "dump-ports-desc",
+                                    INTEGRATION_BRIDGE))
+        return dict(re.findall(r"^ *(\d+)\((.*?)\):", text, re.MULTILINE))
+
     def _flows(self, groups: dict[str, str]) -> list[str]:
+        ports = self._ports()
+
         def led(match: re.Match) -> str:
             content = groups.get(match[1], "that is not there")
             return f"group:({content.replace(',', ';')})"
@@ -74,6 +82,8 @@ class SwitchView:
             if "actions=" not in line:
                 continue
             line = re.sub(r"group:(\d+)", led, line)
+            line = re.sub(r"meter_id=(\d+)", lambda match: "meter_id="
+                          + ports.get(match[1], match[1]), line)
             if TABLES_OF_COPIES.search(line):
                 match, _, actions = line.partition("actions=")
                 line = f"{match}actions={','.join(sorted(actions.split(',')))}"

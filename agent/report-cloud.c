@@ -9,6 +9,7 @@
 
 #include "agent/agent.h"
 #include "agent/facts.h"
+#include "agent/learned-file.h"
 #include "cloud/inventory-cache.h"
 #include "cloud/inventory-source.h"
 #include "cloud/webhook-server.h"
@@ -136,6 +137,10 @@ put_state_file(struct facts *f, const struct agent *agent)
     facts_flag(f, "state_file_saved", cs.saved);
     facts_flag(f, "from_state_file", cs.in_use);
     free(age);
+
+    const char *error = learned_file_error(agent->learned);
+    facts_string(f, error ? "what was learned" : NULL, "learned_file_error",
+                 error);
 }
 
 static void

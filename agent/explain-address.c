@@ -19,29 +19,23 @@ is_of_family(const struct claim *c, bool ipv6)
     return c->kind == CLAIM_IP && ipv6 == !IN6_IS_ADDR_V4MAPPED(&c->ip);
 }
 
-/* An address of the endpoint: if it has several, one that is not another
- * endpoint's.  NULL: it has none of the family. */
-static const struct claim *
-choose(const struct agent *agent, const struct endpoint *e, bool ipv6,
-       const struct endpoint **taken_by)
+/* If it has several, one that is not another endpoint's. */
+const struct claim *
+explain_choose_address(const struct agent *agent, const struct endpoint *e,
+                       bool ipv6)
 {
     const struct claim *chosen = NULL;
 
-    *taken_by = NULL;
     for (size_t i = 0; i < e->n_claims; i++) {
         const struct claim *c = &e->claims[i];
         const struct endpoint *by;
 
         if (is_of_family(c, ipv6)) {
-            enum claim_standing standing
-                = inventory_claim_standing(agent->inventory, c, &by);
-
-            if (standing == CLAIM_HELD) {
-                *taken_by = NULL;
+            if (inventory_claim_standing(agent->inventory, c, &by)
+                == CLAIM_HELD) {
                 return c;
             } else if (!chosen) {
                 chosen = c;
-                *taken_by = standing == CLAIM_TAKEN ? by : NULL;
             }
         }
     }
@@ -53,9 +47,8 @@ explain_choose_ips(const struct agent *agent, const struct endpoint *from,
                    const struct endpoint *to, struct trace_packet *p)
 {
     for (int ipv6 = 0; ipv6 < 2; ipv6++) {
-        const struct endpoint *by;
-        const struct claim *a = choose(agent, from, ipv6, &by);
-        const struct claim *b = choose(agent, to, ipv6, &by);
+        const struct claim *a = explain_choose_address(agent, from, ipv6);
+        const struct claim *b = explain_choose_address(agent, to, ipv6);
 
         if (a && b) {
             p->src_ip = a->ip;
@@ -84,20 +77,55 @@ stop_at_taken(const struct agent *agent, const struct claim *c,
                      held ? ", whose deletion is held" : "");
 }
 
+static void
+stop_at_router(const struct agent *agent, const struct claim *c,
+               struct explanation *x)
+{
+    const struct endpoint *e = claim_endpoint(c);
+    char ip[INET6_ADDRSTRLEN];
+
+    local_address_format(&c->ip, ip);
+    explanation_stop(x, "addresses", "ip-taken",
+                     "Give one of the two another address",
+                     "the address %s of endpoint \"%s\" is that of router "
+                     "\"%s\" in segment \"%s\"", ip, e->node->id,
+                     inventory_segment_router(agent->inventory,
+                                              e->segment)->id,
+                     e->segment->id);
+}
+
+bool
+explain_address(const struct agent *agent, const struct claim *c,
+                struct explanation *x)
+{
+    const struct endpoint *by;
+
+    switch (inventory_claim_standing(agent->inventory, c, &by)) {
+    case CLAIM_TAKEN:
+        stop_at_taken(agent, c, by, x);
+        return false;
+    case CLAIM_IS_ROUTERS:
+        stop_at_router(agent, c, x);
+        return false;
+    case CLAIM_HELD:
+    case CLAIM_SHARED:
+    case CLAIM_PREFIX:
+    default:
+        return true;
+    }
+}
+
 bool
 explain_addresses(const struct agent *agent, const struct endpoint *from,
                   const struct endpoint *to, struct explanation *x)
 {
     for (int ipv6 = 0; ipv6 < 2; ipv6++) {
-        const struct endpoint *a_by, *b_by;
-        const struct claim *a = choose(agent, from, ipv6, &a_by);
-        const struct claim *b = choose(agent, to, ipv6, &b_by);
+        const struct claim *a = explain_choose_address(agent, from, ipv6);
+        const struct claim *b = explain_choose_address(agent, to, ipv6);
 
-        if (a && b && b_by) {
-            stop_at_taken(agent, b, b_by, x);
-        }
-        if (a && b && a_by) {
-            stop_at_taken(agent, a, a_by, x);
+        if (a && b) {
+            explain_address(agent, b, x);
+            explain_address(agent, a, x);
         }
     }
     return !x->concluded;

@@ -106,10 +106,30 @@ ambiguous(const char *name, struct candidates *c)
     return ds_steal_cstr(&s);
 }
 
-/* Returns how many pairs of different endpoints share a segment; the first is
+static bool
+share_segment(const struct inventory *inv OVS_UNUSED, const struct endpoint *a,
+              const struct endpoint *b)
+{
+    return a->segment == b->segment;
+}
+
+static bool
+share_router(const struct inventory *inv, const struct endpoint *a,
+             const struct endpoint *b)
+{
+    const struct router_node *router = inventory_segment_router(inv,
+                                                                a->segment);
+
+    return router && router == inventory_segment_router(inv, b->segment);
+}
+
+/* Returns how many pairs of different endpoints share something; the first is
  * '*fromp' and '*top'. */
 static size_t
-find_common(const struct candidates *from, const struct candidates *to,
+find_common(const struct inventory *inv, const struct candidates *from,
+            const struct candidates *to,
+            bool (*share)(const struct inventory *, const struct endpoint *,
+                          const struct endpoint *),
             const struct endpoint_node **fromp,
             const struct endpoint_node **top)
 {
@@ -119,8 +139,7 @@ find_common(const struct candidates *from, const struct candidates *to,
         for (size_t j = 0; j < to->n; j++) {
             const struct endpoint_node *a = from->nodes[i], *b = to->nodes[j];
 
-            if (a != b && a->endpoint->segment == b->endpoint->segment
-                && !n++) {
+            if (a != b && share(inv, a->endpoint, b->endpoint) && !n++) {
                 *fromp = a;
                 *top = b;
             }
@@ -157,13 +176,21 @@ explain_find_pair(const struct inventory *inv, const char *from_name,
     struct candidates *from = xmalloc(sizeof *from);
     struct candidates *to = xmalloc(sizeof *to);
     char *error = NULL;
+    bool is_one = true;
 
     find(inv, from_name, from);
     find(inv, to_name, to);
     *fromp = from->n ? from->nodes[0] : NULL;
     *top = to->n ? to->nodes[0] : NULL;
-    if ((from->n > 1 || to->n > 1)
-        && find_common(from, to, fromp, top) != 1) {
+    if (from->n > 1 || to->n > 1) {
+        size_t n = find_common(inv, from, to, share_segment, fromp, top);
+
+        if (!n) {
+            n = find_common(inv, from, to, share_router, fromp, top);
+        }
+        is_one = n == 1;
+    }
+    if (!is_one) {
         error = from->n > 1 ? ambiguous(from_name, from)
                             : ambiguous(to_name, to);
     } else if (!to->n && is_group(to_name)) {

@@ -28,6 +28,14 @@ ask_flow(const struct flow_entry *e, void *query)
     switch_query_add_flow(query, e);
 }
 
+/* The segment of the packet between two hosts. */
+static const struct segment_node *
+travels_in(const struct path_question *q)
+{
+    return (q->routed.router ? q->routed.segment
+                             : q->from->endpoint->segment);
+}
+
 /* The packet begins where it comes into this host's switch. */
 static bool
 make_packet(const struct agent *agent, const struct path_question *q,
@@ -44,11 +52,20 @@ make_packet(const struct agent *agent, const struct path_question *q,
         p->in_port = port ? port->ofport : 0;
     } else {
         p->in_port = way->tunnel.ofport;
-        p->vni = from->segment->object.vni;
+        p->vni = travels_in(q)->object.vni;
     }
     p->src = from->mac;
     p->dst = to->mac;
-    p->has_ips = explain_choose_ips(agent, from, to, p);
+    if (q->routed.router) {
+        /* Elsewhere it was routed before it came into the tunnel. */
+        *(explain_is_here(q->from) ? &p->dst : &p->src)
+            = q->routed.router->object.mac;
+        p->src_ip = q->routed.src_ip;
+        p->dst_ip = q->routed.dst_ip;
+        p->has_ips = true;
+    } else {
+        p->has_ips = explain_choose_ips(agent, from, to, p);
+    }
     return p->in_port != 0;
 }
 
@@ -60,13 +77,28 @@ remote_end(const struct path_question *q)
             : !explain_is_here(q->to) ? q->to : NULL);
 }
 
+/* Without a word about it. */
+static bool
+find_route(const struct agent *agent, struct path_question *q)
+{
+    struct explanation x;
+    bool ok;
+
+    explanation_init(&x);
+    ok = explain_route(agent, q->from, q->to, &x, &q->routed);
+    explanation_destroy(&x);
+    if (q->routed.router) {
+        q->to = q->routed.hop;
+    }
+    return ok;
+}
+
 bool
 explain_path_prepare(const struct agent *agent, struct path_question *q)
 {
     struct overlay_way way = { .has_tunnel = false };
 
-    if (!q->from || !q->to || q->from == q->to
-        || q->from->endpoint->segment != q->to->endpoint->segment
+    if (!q->from || !q->to || q->from == q->to || !find_route(agent, q)
         || (!explain_is_here(q->from) && !explain_is_here(q->to))) {
         return false;
     }
@@ -74,7 +106,7 @@ explain_path_prepare(const struct agent *agent, struct path_question *q)
     const struct endpoint_node *remote = remote_end(q);
     if (remote) {
         overlay_get_way(agent->overlay, remote->endpoint->host,
-                        remote->endpoint->segment, &way);
+                        travels_in(q), &way);
         if (way.has_tunnel && way.ofport) {
             switch_query_add_group(&q->query, way.group, way.ofport);
             switch_query_add_port(&q->query, way.ofport);
@@ -202,7 +234,7 @@ explain_place(const struct agent *agent, const struct endpoint_node *node,
 }
 
 static bool
-explain_endpoints(const struct agent *agent, const struct path_question *q,
+explain_endpoints(const struct agent *agent, struct path_question *q,
                   struct explanation *x)
 {
     if (!q->from) {
@@ -216,17 +248,16 @@ explain_endpoints(const struct agent *agent, const struct path_question *q,
         || !explain_standing(agent, q->to, x)) {
         return false;
     }
-    if (q->from->endpoint->segment != q->to->endpoint->segment) {
-        explanation_stop(x, "segment", "different-segments",
-                         "A router of the VMs' own, or endpoints in one "
-                         "segment, are needed: this version does not route",
-                         "\"%s\" is in segment \"%s\", \"%s\" in \"%s\"",
-                         q->from->id, q->from->endpoint->segment->id,
-                         q->to->id, q->to->endpoint->segment->id);
+    if (!explain_route(agent, q->from, q->to, x, &q->routed)) {
         return false;
     }
-    return (explain_addresses(agent, q->from->endpoint, q->to->endpoint, x)
-            && explain_place(agent, q->from, x)
+    if (q->routed.router) {
+        q->to = q->routed.hop;
+    } else if (!explain_addresses(agent, q->from->endpoint, q->to->endpoint,
+                                  x)) {
+        return false;
+    }
+    return (explain_place(agent, q->from, x)
             && explain_place(agent, q->to, x));
 }
 
@@ -319,7 +350,7 @@ conclude_remote(const struct agent *agent, const struct path_question *q,
             "come back from host \"%s\" by %s: see whether vtepd runs there, "
             "and whether the underlay lets %s through.", q->from->id,
             q->to->id, peer, way->tunnel.name, underlay);
-    } else if (room && q->from->endpoint->segment->object.mtu > room) {
+    } else if (room && travels_in(q)->object.mtu > room) {
         explanation_conclude(
             x, VERDICT_UNKNOWN, "mtu",
             "A packet from \"%s\" to \"%s\" passes if it has no more than %d "
@@ -352,10 +383,11 @@ endpoint_to_json(const char *name, const struct endpoint_node *node)
 }
 
 void
-explain_path(const struct agent *agent, const struct path_question *q,
+explain_path(const struct agent *agent, const struct path_question *question,
              struct explanation *x)
 {
-    const struct endpoint_node *remote;
+    struct path_question copy = *question, *q = &copy;
+    const struct endpoint_node *remote, *end = q->to;
     struct overlay_way way = { .has_tunnel = false };
 
     x->subject = json_object_create();
@@ -381,14 +413,22 @@ explain_path(const struct agent *agent, const struct path_question *q,
         return;
     }
     remote = remote_end(q);
-    if (remote && !explain_way(agent, remote, x, &way)) {
+    if (remote && !explain_way(agent, remote->endpoint->host, travels_in(q), x,
+                               &way)) {
         return;
     }
     if (remote) {
-        explain_mtu(agent, remote->endpoint->segment, &way, x);
+        explain_mtu(agent, travels_in(q), &way, x);
     }
     if (!explain_switch(agent, q, &way, x)) {
         return;
+    }
+    if (q->to != end) {
+        explanation_conclude(
+            x, VERDICT_UNKNOWN, "next-hop",
+            "A packet from \"%s\" is routed to \"%s\", whose VM has to "
+            "forward it to \"%s\": see whether it does.", q->from->id,
+            q->to->id, end->id);
     }
     if (remote) {
         conclude_remote(agent, q, &way, x);

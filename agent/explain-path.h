@@ -18,10 +18,19 @@ struct agent;
 struct overlay_way;
 struct tunnel_key;
 
+/* How a packet gets from one segment to another. */
+struct routed_way {
+    const struct router_node *router;   /* NULL: it need not be routed. */
+    const struct segment_node *segment; /* In which it goes on. */
+    const struct endpoint_node *hop;    /* To whom it goes there. */
+    struct in6_addr src_ip, dst_ip;
+};
+
 /* What one wants to know, and what was found out. */
 struct path_question {
     const char *from_name, *to_name;    /* As given. */
     const struct endpoint_node *from, *to;  /* NULL: nothing of the name. */
+    struct routed_way routed;   /* Then 'to' is 'routed.hop'. */
 
     /* Answers. */
     bool asked;                 /* Was the switch asked? */
@@ -47,9 +56,10 @@ void explain_host(const struct agent *, const char *host,
 /* Is vtepd able to work, and how fresh is what it knows? */
 void explain_agent(const struct agent *, struct explanation *);
 
-/* The way to 'node's host: true if there is one. */
-bool explain_way(const struct agent *, const struct endpoint_node *,
-                 struct explanation *, struct overlay_way *);
+/* The way to 'host' for a segment: true if there is one. */
+bool explain_way(const struct agent *, const struct host_node *,
+                 const struct segment_node *, struct explanation *,
+                 struct overlay_way *);
 
 /* What the underlay has to let through: "UDP port 4789 between 192.0.2.1 and
  * 192.0.2.2"; for the caller to free. */
@@ -81,9 +91,22 @@ explain_is_here(const struct endpoint_node *node)
 bool explain_choose_ips(const struct agent *, const struct endpoint *from,
                         const struct endpoint *to, struct trace_packet *);
 
+/* An address of one family, or NULL. */
+const struct claim *explain_choose_address(const struct agent *,
+                                           const struct endpoint *, bool ipv6);
+
+/* Is the address its? */
+bool explain_address(const struct agent *, const struct claim *,
+                     struct explanation *);
+
 /* Are their addresses theirs? */
 bool explain_addresses(const struct agent *, const struct endpoint *from,
                        const struct endpoint *to, struct explanation *);
+
+/* Where the packet goes on, if it has to be routed: true if anywhere. */
+bool explain_route(const struct agent *, const struct endpoint_node *from,
+                   const struct endpoint_node *to, struct explanation *,
+                   struct routed_way *);
 
 /* Is the endpoint, which the inventory places here, plugged in as it should
  * be? */

@@ -37,6 +37,42 @@ for_each_record_flow(const struct endpoint_node *node, flow_cb *cb, void *aux)
     }
 }
 
+/* Of a router's flows, those that the packet meets. */
+struct route_flows {
+    const struct path_question *question;
+    flow_cb *cb;
+    void *aux;
+};
+
+static bool
+has_destination(const struct match *m, const struct in6_addr *ip)
+{
+    if (IN6_IS_ADDR_V4MAPPED(ip)) {
+        return m->flow.dl_type == htons(ETH_TYPE_IP)
+               && m->flow.nw_dst == (in6_addr_get_mapped_ipv4(ip)
+                                     & m->wc.masks.nw_dst);
+    }
+
+    struct in6_addr masked = ipv6_addr_bitand(ip, &m->wc.masks.ipv6_dst);
+    return m->flow.dl_type == htons(ETH_TYPE_IPV6)
+           && ipv6_addr_equals(&m->flow.ipv6_dst, &masked);
+}
+
+static void
+pass_route_flow(const struct flow_entry *e, void *only_)
+{
+    const struct route_flows *only = only_;
+    const struct segment_object *o
+        = &only->question->from->endpoint->segment->object;
+
+    if (e->table == TABLE_ROUTES
+        ? has_destination(&e->match, &only->question->routed.dst_ip)
+        : e->match.flow.metadata == htonll(segment_metadata(o->vni,
+                                                            o->encap))) {
+        only->cb(e, only->aux);
+    }
+}
+
 void
 explain_for_each_flow(const struct agent *agent,
                       const struct path_question *q,
@@ -45,6 +81,12 @@ explain_for_each_flow(const struct agent *agent,
     for_each_record_flow(q->from, cb, aux);
     for_each_record_flow(q->to, cb, aux);
     overlay_segment_flows(q->from->endpoint->segment, cb, aux);
+    if (q->routed.router) {
+        struct route_flows only = { q, cb, aux };
+
+        overlay_segment_flows(q->routed.segment, cb, aux);
+        overlay_router_flows(q->routed.router, pass_route_flow, &only);
+    }
     if (way && way->has_tunnel) {
         overlay_tunnel_flows(agent->overlay, &way->tunnel.key, cb, aux);
     }

@@ -87,11 +87,10 @@ explain_agent(const struct agent *agent, struct explanation *x)
 /* A way. */
 
 static void
-explain_no_tunnel(const struct agent *agent, const struct endpoint_node *node,
-                  const char *why, struct explanation *x)
+explain_no_tunnel(const struct agent *agent, const struct host_node *host,
+                  const struct segment_node *segment, const char *why,
+                  struct explanation *x)
 {
-    const struct host_node *host = node->endpoint->host;
-    const struct segment_node *segment = node->endpoint->segment;
     enum encap forced = segment->object.encap;
 
     for (size_t i = 0; i < host->n_addresses; i++) {
@@ -190,14 +189,13 @@ explain_tunnel(const struct agent *agent, const char *peer,
 }
 
 bool
-explain_way(const struct agent *agent, const struct endpoint_node *node,
-            struct explanation *x, struct overlay_way *way)
+explain_way(const struct agent *agent, const struct host_node *host,
+            const struct segment_node *segment, struct explanation *x,
+            struct overlay_way *way)
 {
-    const struct host_node *host = node->endpoint->host;
-
-    overlay_get_way(agent->overlay, host, node->endpoint->segment, way);
+    overlay_get_way(agent->overlay, host, segment, way);
     if (way->why_none) {
-        explain_no_tunnel(agent, node, way->why_none, x);
+        explain_no_tunnel(agent, host, segment, way->why_none, x);
         return false;
     } else if (!way->has_tunnel) {
         explanation_stop(x, "tunnel", "no-tunnel",
@@ -306,7 +304,7 @@ conclude_host(const struct agent *agent, const struct host_node *host,
             break;
         }
     }
-    bool ok = explain_way(agent, e->node, x, &way);
+    bool ok = explain_way(agent, host, e->segment, x, &way);
     to.explained = way.has_tunnel ? &way.tunnel.key : NULL;
     overlay_for_each_tunnel(agent->overlay, put_tunnel_to, &to);
     if (!ok) {

@@ -20,8 +20,8 @@ compare_families(const struct in6_addr *a, const struct in6_addr *b)
     return (int) IN6_IS_ADDR_V4MAPPED(a) - (int) IN6_IS_ADDR_V4MAPPED(b);
 }
 
-static bool
-prefix_has(const struct ip_prefix *p, const struct in6_addr *ip)
+bool
+ip_prefix_contains(const struct ip_prefix *p, const struct in6_addr *ip)
 {
     struct in6_addr mask = ipv6_create_mask(p->plen);
     struct in6_addr network = ipv6_addr_bitand(ip, &mask);
@@ -142,7 +142,8 @@ nest_subnets(struct routing *r)
         struct routed_subnet *s = &r->subnets[i];
         const struct ip_prefix *prefix = subnet_prefix(s);
 
-        while (around && !prefix_has(subnet_prefix(around), &prefix->addr)) {
+        while (around && !ip_prefix_contains(subnet_prefix(around),
+                                             &prefix->addr)) {
             around = around->within;
         }
         if (around && prefix_equals(subnet_prefix(around), prefix)) {
@@ -194,7 +195,7 @@ find_subnet(const struct routing *r, const struct in6_addr *ip)
     if (s && s->same) {
         s = s->same;
     }
-    while (s && !prefix_has(subnet_prefix(s), ip)) {
+    while (s && !ip_prefix_contains(subnet_prefix(s), ip)) {
         s = s->within;
     }
     return s;
@@ -325,7 +326,7 @@ routing_find(const struct routing *r, const struct in6_addr *ip,
         const struct ip_prefix *prefix = route_prefix(candidate);
 
         if (candidate->state == ROUTE_OK && prefix->plen > longest
-            && prefix_has(prefix, ip)) {
+            && ip_prefix_contains(prefix, ip)) {
             longest = prefix->plen;
             *route = candidate;
         }

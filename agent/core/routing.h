@@ -62,6 +62,8 @@ void routing_destroy(struct routing *);
 /* Why the route is not used, in words that the caller must free, or NULL. */
 char *routed_route_why_not(const struct routed_route *);
 
+bool ip_prefix_contains(const struct ip_prefix *, const struct in6_addr *);
+
 /* "10.0.0.0/24", for the caller to free. */
 char *ip_prefix_to_string(const struct ip_prefix *);
 

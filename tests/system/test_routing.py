@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+from explaining import explain, wait_cause, wait_passes
 from lab import cloud, frames
 from lab.processes import wait_until
 from lab.vm import Vm
-from scene import Scene, heard
+from scene import Scene
 
 HYPERVISORS = 2
 
@@ -238,3 +239,60 @@ def test_gateway_answers(scene: Scene) -> None:
         a.wait_reaches(address)
     assert f"lladdr {ROUTER_MAC}" in a.neighbour("10.0.1.1")
     assert f"lladdr {ROUTER_MAC}" in a.neighbour("fd01::1")
+
+
+def test_shown(scene: Scene) -> None:
+    """vtepd/routers, with what is not obeyed."""
+    two_segments(scene, {"0.0.0.0/0": "10.0.2.9", "192.0.2.0/24": "10.0.1.2"})
+    a = routed_vm(scene, "a", "blue", "hv1", 1, 2)
+    scene.cloud.put(cloud.router("r2", ROUTER_MAC, ["red", "anchor"]))
+    scene.ready()
+    one, two = wait_until(lambda: scene.agents["hv1"].show("routers"),
+                          "both are shown", until=lambda rows: len(rows) == 2)
+    assert one["id"] == "r1" and one["mac"] == ROUTER_MAC and one["live"]
+    assert one["segments"] == ["blue", "red"]
+    assert [(s["cidr"], s["gateway"], s["segment"])
+            for s in one["subnets"]][:2] == [
+        ("fd01::/64", "fd01::1", "blue"), ("fd02::/64", "fd02::1", "red")]
+    assert [(r["cidr"], r["endpoint"], r["segment"])
+            for r in one["routes"]] == [
+        ("0.0.0.0/0", None, None), ("192.0.2.0/24", a.name, "blue")]
+    assert "no endpoint in segment" in one["routes"][0]["reason"]
+    assert len(one["conflicts"]) == 1
+    assert two["segments"] == ["anchor"] and not two["live"]
+    assert 'belongs to router "r1"' in two["conflicts"][0]
+    text = scene.agents["hv1"].command("vtepd/routers")
+    assert "192.0.2.0/24 via 10.0.1.2 (a)" in text
+
+
+def test_explained(scene: Scene) -> None:
+    two_segments(scene)
+    routed_segment(scene, "green", 79, 3)
+    a = routed_vm(scene, "a", "blue", "hv1", 1, 2)
+    b = routed_vm(scene, "b", "red", "hv1", 2, 2)
+    c = routed_vm(scene, "c", "red", "hv2", 2, 3)
+    d = routed_vm(scene, "d", "green", "hv2", 3, 2)
+    scene.ready()
+    connect_routed(a, b, c)
+    for names in ((a.name, b.name), (a.ipv4, c.ipv4), (a.ipv6, c.ipv6)):
+        wait_passes(scene, *names)
+    assert "stays on this host" in wait_passes(scene, "a", "b")
+    for host in ("hv1", "hv2"):
+        wait_passes(scene, "a", "c", host=host)
+        wait_passes(scene, "c", "a", host=host)
+
+    assert '"green" to none' in wait_cause(scene, "no-router", "a", "d")
+    scene.put(cloud.router("r2", ROUTER_MAC, ["green"]))
+    assert '"r2"' in wait_cause(scene, "other-router", "a", "d")
+    scene.put(cloud.segment("red", 78, subnets=[
+        cloud.subnet("10.0.2.0/25", "10.0.2.1") | {"gateway": None}]))
+    assert "10.0.2.3" in wait_cause(scene, "no-gateway", "a", "c")
+    scene.put(cloud.segment("red", 78, subnets=[
+        cloud.subnet("10.0.22.0/24", "10.0.22.1")]),
+        cloud.router("r1", ROUTER_MAC, ["blue", "red"],
+                     {"10.0.2.0/24": "10.0.1.99"}))
+    assert "10.0.1.99" not in wait_cause(scene, "unresolved-route", "a", "c")
+    scene.put(d.endpoint(host="hv2") | {"segment": "blue",
+                                        "ips": ["10.0.1.99"]})
+    assert '"d"' in wait_cause(scene, "next-hop", "a", "c")
+    assert explain(scene, "a", "d").startswith("It passes:")

@@ -19,11 +19,17 @@ static const char inventory[] =
     "host h\n"
     "segment blue 1\n"
     "segment red 2\n"
+    "segment x 3\n"
+    "segment y 4\n"
+    "router r 9 x y\n"
     "endpoint a blue h 1 10.0.0.1 fd00::1\n"
     "endpoint b blue h 2 10.0.0.2\n"
     "endpoint c red h 2 10.0.0.2\n"
     "endpoint d red h 3 10.0.0.3\n"
-    "endpoint 10.0.0.1 red h 4 10.0.0.4\n";
+    "endpoint 10.0.0.1 red h 4 10.0.0.4\n"
+    "endpoint k red h 5 10.0.0.5\n"
+    "endpoint l x h 5 10.0.0.5\n"
+    "endpoint m y h 6 10.0.0.6\n";
 
 /* Says which two are meant. */
 static char *
@@ -45,6 +51,8 @@ test_names(void **state OVS_UNUSED)
         { "a", "10.0.0.2", "a b" },
         { "02:00:00:00:00:02", "d", "c d" },
         { "d", "02:00:00:00:00:02", "d c" },
+        { "m", "10.0.0.5", "m l" },         /* They share a router. */
+        { "c", "10.0.0.5", "c k" },
         { "10.0.0.1", "b", "10.0.0.1 b" },      /* An id comes first. */
         { "a", "10.0.0.9", "a -" },
         { "nobody", "not-an-address/24", "- -" },

@@ -40,7 +40,6 @@ enum flow_table_id {
     TABLE_ROUTE = 30,
     TABLE_ROUTES = 31,
     TABLE_NEXT_HOP = 32,
-    TABLE_ICMP_REPLY = 33,
     TABLE_FORWARD = 40,
     TABLE_REPLICATE = 50,
     TABLE_HEAD_END = 51,

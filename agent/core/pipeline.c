@@ -29,7 +29,6 @@ const struct flow_table_name flow_table_names[] = {
     { TABLE_ROUTE, "route" },
     { TABLE_ROUTES, "routes" },
     { TABLE_NEXT_HOP, "next_hop" },
-    { TABLE_ICMP_REPLY, "icmp_reply" },
     { TABLE_FORWARD, "forward" },
     { TABLE_REPLICATE, "replicate" },
     { TABLE_HEAD_END, "head_end" },

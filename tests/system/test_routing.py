@@ -166,6 +166,28 @@ def test_static_route_by_a_vm_that_forwards(scene: Scene) -> None:
     assert not any(a.reaches(address) for address in c.ips)
 
 
+def hops(vm: Vm, target: str) -> list[str]:
+    """By traceroute: the address that has answered for each hop."""
+    program = "traceroute6" if ":" in target else "traceroute"
+    text = vm.run("busybox", program, "-n", "-q", "1", "-w", "2", "-m", "4",
+                  target)
+    return [line.split()[1] for line in text.splitlines()[1:]]
+
+
+def test_traceroute(scene: Scene) -> None:
+    """The gateway of the segment says "time exceeded", on the VM's host."""
+    two_segments(scene)
+    a = routed_vm(scene, "a", "blue", "hv1", 1, 2)
+    b = routed_vm(scene, "b", "red", "hv2", 2, 2)
+    scene.ready()
+    connect_routed(a, b)
+    for source, target, gateways in ((a, b, BLUE_GATEWAYS),
+                                     (b, a, RED_GATEWAYS)):
+        for address, gateway in zip(target.ips, gateways):
+            wait_until(lambda: hops(source, address), "traceroute sees it",
+                       until=lambda path: path == [gateway, address])
+
+
 def test_router_changes(scene: Scene) -> None:
     """Deleted, put back, with another MAC, without a segment."""
     two_segments(scene)

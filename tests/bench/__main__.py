@@ -28,6 +28,8 @@ MEASURES: list[Measure] = [
     ("install", False, lambda n: install.measure(Shape(200, 1000), n)),
     ("install", False, lambda n: install.measure(Shape(200, 10_000), n)),
     ("install", True, lambda n: install.measure(Shape(200, 100_000), n)),
+    ("routed", False, lambda n: install.measure(
+        Shape(200, 10_000, routed=100), n)),
     ("events", False, lambda n: events.measure(100, n)),
     ("events", False, lambda n: events.measure(10_000, n)),
     ("events", True, lambda n: events.measure(100_000, n)),

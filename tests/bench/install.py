@@ -39,7 +39,7 @@ class Install:
 
 def endpoint_flows(shape: Shape) -> int:
     """Flows of remote endpoints."""
-    return 2 * (shape.live - 1)
+    return (3 if shape.routed else 2) * (shape.live - 1)
 
 
 def reach(host: Host, flows: int, what: str) -> float:
@@ -160,8 +160,10 @@ class Figures:
 
 
 def measure(shape: Shape, runs: int) -> list[Figure]:
-    ways = [(at_start, Figures("start", f"{shape.live:,}")),
-            (at_plug, Figures("plug", f"{shape.live:,}"))]
+    size = f"{shape.live:,}" + (
+        f" in {shape.routed} segments of a router" if shape.routed else "")
+    ways = [(at_start, Figures("start", size)),
+            (at_plug, Figures("plug", size))]
     with StaticApi(shape) as api, tempfile.TemporaryDirectory() as folder:
         with Host() as host:
             host.start_vtepd(api.url)

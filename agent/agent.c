@@ -79,7 +79,7 @@ agent_init(struct agent *agent, const struct config *config,
     announce_init(agent);
     agent->session = switching_create_session(agent);
     multicast_start(agent);
-    agent->leases = leases_create();
+    agent->leases = leases_create(dhcp_lease_is_needed, agent);
     agent->dhcp = dhcp_service_create(agent, agent->leases);
     agent->adverts = advert_service_create(agent, agent->leases);
 

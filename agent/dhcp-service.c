@@ -32,9 +32,8 @@ struct dhcp_service {
     struct leases *leases;
 };
 
-/* Is what is known of an address still needed? */
-static bool
-is_served(const struct lease *lease, void *agent_)
+bool
+dhcp_lease_is_needed(const struct lease *lease, void *agent_)
 {
     const struct agent *agent = agent_;
     const struct endpoint_node *node
@@ -58,15 +57,14 @@ note(struct dhcp_service *dhcp, const struct endpoint *e,
     char text[INET6_ADDRSTRLEN];
 
     leases_note(dhcp->leases, e->node->id, ip, state, lifetime, time_msec());
-    leases_tidy(dhcp->leases, is_served, dhcp->agent);
     local_address_format(ip, text);
     if (state == LEASE_DECLINED) {
         VLOG_WARN_RL(&rl, "endpoint \"%s\": its VM declined %s by DHCP: it "
                      "says that another has this address in segment \"%s\"",
                      e->node->id, text, e->segment->id);
     } else {
-        VLOG_DBG("endpoint \"%s\": %s is %s", e->node->id, text,
-                 lease_state_to_string(state));
+        VLOG_DBG_RL(&rl, "endpoint \"%s\": %s is %s", e->node->id, text,
+                    lease_state_to_string(state));
     }
 }
 

@@ -18,6 +18,8 @@
 struct leases {
     struct hmap map;            /* Contains struct leases. */
     size_t tidy_at;             /* Count at which to look through them. */
+    lease_is_needed *is_needed;
+    void *aux;
 };
 
 static const char *const state_names[N_LEASE_STATES] = {
@@ -44,12 +46,14 @@ lease_get_state(const struct lease *lease, long long int now)
 }
 
 struct leases *
-leases_create(void)
+leases_create(lease_is_needed *is_needed, void *aux)
 {
     struct leases *leases = xmalloc(sizeof *leases);
 
     hmap_init(&leases->map);
     leases->tidy_at = SOME;
+    leases->is_needed = is_needed;
+    leases->aux = aux;
     return leases;
 }
 
@@ -103,6 +107,23 @@ leases_find(const struct leases *leases, const char *endpoint,
     return find(leases, endpoint, ip);
 }
 
+/* Makes room for one more. */
+static void
+tidy(struct leases *leases)
+{
+    struct lease *lease;
+
+    if (hmap_count(&leases->map) < leases->tidy_at) {
+        return;
+    }
+    HMAP_FOR_EACH_SAFE (lease, node, &leases->map) {
+        if (!leases->is_needed(lease, leases->aux)) {
+            forget(leases, lease);
+        }
+    }
+    leases->tidy_at = 2 * hmap_count(&leases->map) + SOME;
+}
+
 static struct lease *
 find_or_add(struct leases *leases, const char *endpoint,
             const struct in6_addr *ip)
@@ -112,6 +133,7 @@ find_or_add(struct leases *leases, const char *endpoint,
     if (!lease) {
         size_t size = strlen(endpoint) + 1;
 
+        tidy(leases);
         lease = xzalloc(sizeof *lease + size);
         memcpy(lease->endpoint, endpoint, size);
         lease->ip = *ip;
@@ -145,23 +167,6 @@ leases_note(struct leases *leases, const char *endpoint,
     }
     lease->expires = (!has_address(state) || lifetime == LEASE_INFINITE
                       ? LLONG_MAX : now + lifetime * 1000LL);
-}
-
-void
-leases_tidy(struct leases *leases,
-            bool (*is_needed)(const struct lease *, void *aux), void *aux)
-{
-    struct lease *lease;
-
-    if (hmap_count(&leases->map) < leases->tidy_at) {
-        return;
-    }
-    HMAP_FOR_EACH_SAFE (lease, node, &leases->map) {
-        if (!is_needed(lease, aux)) {
-            forget(leases, lease);
-        }
-    }
-    leases->tidy_at = 2 * hmap_count(&leases->map) + SOME;
 }
 
 size_t

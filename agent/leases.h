@@ -46,7 +46,11 @@ enum lease_state lease_get_state(const struct lease *, long long int now);
 
 struct leases;
 
-struct leases *leases_create(void);
+/* From time to time those are forgotten of which 'is_needed' says that nobody
+ * needs them any more: so there are no more than twice those needed, and
+ * some. */
+typedef bool lease_is_needed(const struct lease *, void *aux);
+struct leases *leases_create(lease_is_needed *, void *aux);
 void leases_destroy(struct leases *);
 
 /* Notes what became of an address, which counts for 'lifetime' seconds where
@@ -60,12 +64,7 @@ void leases_note(struct leases *, const char *endpoint,
 const struct lease *leases_find(const struct leases *, const char *endpoint,
                                 const struct in6_addr *);
 
-/* Forgets those that 'is_needed' says no to, if there has been much that was
- * new since the last time: that bounds how many there are to twice as many as
- * are needed, and some. */
-void leases_tidy(struct leases *,
-                 bool (*is_needed)(const struct lease *, void *aux),
-                 void *aux);
+/* All that are kept. */
 size_t leases_count(const struct leases *);
 
 #endif /* leases.h */

@@ -212,8 +212,10 @@ def test_no_autoconfiguration(scene: Scene) -> None:
 
 
 def test_router_is_advertised(scene: Scene) -> None:
-    """The default route comes and goes with the router."""
-    a, _b = stage(scene, {**SUBNET6, "gateway": "fd00::ff"})
+    """The default route comes and goes with the router, which is also where
+    clients renew."""
+    a, _b = stage(scene, {**SUBNET4, "gateway": "10.0.0.254"},
+                  {**SUBNET6, "gateway": "fd00::ff"})
     autoconfigure(a)
 
     def default() -> str:
@@ -231,6 +233,13 @@ def test_router_is_advertised(scene: Scene) -> None:
     client.wait("BOUND6")
     a.wait_reaches("fd00::ff")
     client.stop()
+
+    client4 = Udhcpc(a)
+    assert client4.wait("bound")["router"] == "10.0.0.254"
+    client4.signal(signal.SIGUSR1)
+    client4.wait("renew")
+    assert mac in a.neighbour("10.0.0.254")     # So it was by unicast.
+    client4.stop()
     scene.delete("router", "r1")
     wait_until(default, "there is none", until=lambda text: not text)
 

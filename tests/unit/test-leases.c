@@ -49,10 +49,16 @@ check(const struct leases *leases, long long int now, enum lease_state state,
     assert_int_equal(lease->expires, expires);
 }
 
+static bool
+is_even(const struct lease *lease, void *aux OVS_UNUSED)
+{
+    return !(lease->ip.s6_addr[15] & 1);
+}
+
 static void
 test_life(void **state OVS_UNUSED)
 {
-    struct leases *leases = leases_create();
+    struct leases *leases = leases_create(is_even, NULL);
     struct in6_addr a = ip(1), other = ip(2);
 
     assert_null(leases_find(leases, "vm", &a));
@@ -80,23 +86,16 @@ test_life(void **state OVS_UNUSED)
     leases_destroy(leases);
 }
 
-static bool
-is_even(const struct lease *lease, void *aux OVS_UNUSED)
-{
-    return !(lease->ip.s6_addr[15] & 1);
-}
-
 /* However many come, no more are kept than twice those needed, and some. */
 static void
 test_bounded(void **state OVS_UNUSED)
 {
-    struct leases *leases = leases_create();
+    struct leases *leases = leases_create(is_even, NULL);
 
     for (uint32_t i = 0; i < 10000; i++) {
         struct in6_addr a = ip(i < 200 ? i : 2 * i + 1);
 
         leases_note(leases, "vm", &a, LEASE_OFFERED, 60, i);
-        leases_tidy(leases, is_even, NULL);
         assert_true(leases_count(leases) <= 2 * 100 + 64);
     }
     for (uint32_t i = 0; i < 200; i += 2) {

@@ -109,7 +109,9 @@ def change_segment(chaos: Chaos) -> str | None:
         {policy: rng.choice(values)},
         {"encap": rng.choice(["vxlan", "gre", "geneve"])},
         {"vni": None},
-        {"mtu": rng.randrange(1000, 1500)}])
+        {"mtu": rng.randrange(1000, 1500)},
+        {"subnets": [{"cidr": cidr, "dhcp": rng.random() < 0.7}
+                     for cidr in ("10.0.0.0/8", "fd00::/64")]}])
     if "vni" in members or "encap" in members:
         # Under a new number, so that nobody takes it for what it was.
         members["vni"] = world.fresh_vni()

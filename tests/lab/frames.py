@@ -181,6 +181,17 @@ def dhcp_discover(mac: str, xid: int = 0x76746570) -> bytes:
                       udp("0.0.0.0", "255.255.255.255", 68, 67, body)))
 
 
+def dhcp_renewal(mac: str, address: str, server: str, server_mac: str
+                 ) -> bytes:
+    """From a client that has an address and wants to keep it."""
+    body = (struct.pack("!BBBBIHH", 1, 1, 6, 0, 0x76746571, 0, 0)
+            + ip_bytes(address) + bytes(12) + mac_bytes(mac) + bytes(10 + 192)
+            + b"\x63\x82\x53\x63" + b"\x35\x01\x03" + b"\xff")
+    return ether(server_mac, mac, ETH_IPV4,
+                 ipv4(address, server, PROTO_UDP,
+                      udp(address, server, 68, 67, body)))
+
+
 # From bytes.
 
 @dataclass

@@ -251,9 +251,16 @@ def test_changed_address(scene: Scene) -> None:
     client = Udhcpc(a)
     client.wait("bound")
     a.wait_reaches(b.ipv4)
+    renewal = frames.dhcp_renewal(a.mac, a.ipv4, b.ipv4, b.mac)
     a.ips[0] = "10.0.0.77"
     scene.put(a.endpoint())
+    wait_until(lambda: a.ipv4 in leases(scene, a), "a has another address")
     scene.ready(a)
+    with a.raw() as port:
+        port.send(renewal)
+        answer = port.receive_until(lambda frame: frame.kind == "dhcp")[-1]
+    assert answer.dst == frames.BROADCAST
+    assert answer.payload[240:243] == b"\x35\x01\x06"      # DHCPNAK.
     client.signal(signal.SIGUSR1)
     assert client.wait("bound", 2)["ip"] == "10.0.0.77"
     assert addresses(a) == {"10.0.0.77"}

@@ -120,7 +120,6 @@ def test_dhclient_without_gateway(scene: Scene) -> None:
         assert told["new_interface_mtu"] == "1380"
         assert told["new_host_name"] == "web1"
         client.wait("RENEW", 2)
-        assert not client.records("REBIND")
         assert SERVER_MAC in a.neighbour(SERVER)
         a.wait_reaches(b.ipv4)
         client.stop()
@@ -141,7 +140,9 @@ def test_dhclient_ipv6(scene: Scene) -> None:
         wait_lease(scene, a, a.ipv6, "bound")
         n = len(client.records("RENEW6"))
         scene.agents["hv1"].restart()
-        client.wait("RENEW6", n + 1)
+        renewed = client.wait("RENEW6", n + 1)
+        assert (renewed["new_dhcp6_server_id"]
+                == told["new_dhcp6_server_id"])
         wait_lease(scene, a, a.ipv6, "bound")
         client.stop()
         wait_lease(scene, a, a.ipv6, "expired")
@@ -186,7 +187,8 @@ def test_autoconfiguration(scene: Scene) -> None:
         a.wait_reaches(b.ipv6)
 
         scene.patch("segment", "blue", mtu=1300)
-        wait_until(lambda: mtu6(a), "a knows the new MTU",
+        # Sooner than it would have been told the same once more.
+        wait_until(lambda: mtu6(a), "a knows the new MTU", 10,
                    until=lambda mtu: mtu == 1300)
         scene.agents["hv1"].stop()
         assert a.ping(b.ipv6, count=20).received == 20

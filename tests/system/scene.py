@@ -195,6 +195,17 @@ class Scene:
         for _ in range(n + 1):
             list_once()
 
+    def wait_idle(self) -> None:
+        """Waits until no vtepd is listing or is about to: with a long poll,
+        until something leads to a list."""
+        def idle(agent: Agent) -> bool:
+            now = agent.show("status")["inventory"]
+            return (now["list_under_way_for_seconds"] is None
+                    and now["next_list_in_seconds"] > 60)
+
+        wait_until(lambda: all(map(idle, self.agents.values())),
+                   "no list is under way")
+
     def state(self, host: str) -> str:
         """All that vtepd has made on a host, to compare: flows, groups,
         names of tables, tunnel ports."""

@@ -102,6 +102,7 @@ def test_foreign_rows_are_left_alone(scene: Scene) -> None:
     """Neither other bridges nor other ports of ours."""
     scene.pair()
     hv1, agent = scene.hv["hv1"], scene.agents["hv1"]
+    scene.settle("hv1")
     n = agent.show("status")["ovsdb"]["committed"]
     hv1.vsctl("add-br", "other", "--", "set", "bridge", "other",
               "datapath_type=netdev", "fail_mode=standalone", "--",

@@ -55,15 +55,8 @@ def wait_watching(scene: Scene) -> None:
 
 def wait_idle(scene: Scene) -> None:
     """They watch, and no list is under way or due soon."""
-    def idle(agent: Agent) -> bool:
-        now = status(agent)
-        return (now["watch"] == "open"
-                and now["list_under_way_for_seconds"] is None
-                and now["next_list_in_seconds"] > 60)
-
     wait_watching(scene)
-    wait_until(lambda: all(map(idle, scene.agents.values())), "no list is"
-               " under way")
+    scene.wait_idle()
 
 
 def close_all(scene: Scene) -> None:

@@ -75,6 +75,7 @@ def test_thousand_thin_events_cause_two_lists(scene: Scene) -> None:
     """In requests and in batches, within a second."""
     scene.pair()
     agent = scene.agents["hv1"]
+    scene.wait_idle()
     scene.cloud.forget_requests()
     thin = [{"kind": "endpoint", "id": f"e{n}"} for n in range(1000)]
     begun = time.monotonic()

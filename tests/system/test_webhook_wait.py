@@ -207,7 +207,7 @@ def test_wait_for_a_tunnel_that_does_not_come(scene: Scene) -> None:
         begun = time.monotonic()
         answer = agent.webhook.put(newer(far), wait=1)
         assert answer.status == 202
-        assert 0.9 < time.monotonic() - begun < 4
+        assert 0.9 < time.monotonic() - begun
         assert "far" in known(agent)
         waiting = agent.webhook.send_signed(standard("put", newer(far)),
                                             wait=30)
@@ -240,7 +240,7 @@ def test_wait_for_a_switch_that_does_not_answer(scene: Scene) -> None:
     with scene.hv["hv1"].switch_suspended():
         begun = time.monotonic()
         assert agent.webhook.put(newer(c), wait=1).status == 202
-        assert 0.9 < time.monotonic() - begun < 4
+        assert 0.9 < time.monotonic() - begun
         assert "c" in known(agent)
         # Others are not held up by one that waits.
         slow = agent.webhook.send_signed(standard("put", newer(c)), wait=2)

@@ -17,7 +17,8 @@
 /* What BFD says of a tunnel.  That it is down need not mean that packets do
  * not pass: the peer may run no BFD. */
 
-/* The switch's idle times lag behind by about so much, in ms. */
+/* The switch's idle times lag behind by about so much, in ms.  BFD needs longer
+ * to notice that nothing comes any more. */
 #define IDLE_LAG 2000
 
 /* How long ago the last packet came in by the tunnel, in ms; -1: none ever.
@@ -35,6 +36,14 @@ last_received(const struct path_question *q, const struct overlay_way *way)
         }
     }
     return -1;
+}
+
+/* Has anything come in since the session is down, for 'down' ms? */
+static bool
+is_received(long long int received, long long int down)
+{
+    return received >= 0 && (received < IDLE_LAG
+                             || received + IDLE_LAG <= down);
 }
 
 /* The peer hears nothing of this host: a packet from here is lost. */
@@ -71,7 +80,7 @@ explain_down(const struct path_question *q, const struct overlay_way *way,
 
     if (s->status.state == BFD_INIT) {
         explain_init(q, way, peer, duration, underlay, x);
-    } else if (received >= 0 && received + IDLE_LAG <= down) {
+    } else if (is_received(received, down)) {
         explanation_note(x, "BFD", "%s for %s (%s), but packets come in by "
                          "the tunnel all the same, the last %lld s ago: see "
                          "whether BFD is on at host \"%s\" (vtepd-bfd)",
@@ -116,7 +125,7 @@ explain_bfd(const struct agent *agent, const struct path_question *q,
 
         explanation_ok(x, "BFD", "%s", text);
         free(text);
-    } else if (!s->told) {
+    } else if (!s->told && !s->status.n_flaps) {
         explanation_note(x, "BFD", "is just coming up");
     } else {
         explain_down(q, way, s, peer, x);

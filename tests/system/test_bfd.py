@@ -153,6 +153,17 @@ def test_one_direction_is_cut(scene: Scene, pair: tuple[Vm, Vm]) -> None:
     wait_bfd(scene, "up")
 
 
+def test_peer_switches_it_off(scene: Scene, pair: tuple[Vm, Vm]) -> None:
+    """Down, and not a packet is lost."""
+    a, b = pair
+    with a.pinging(b.ipv4) as finish:
+        scene.settings(scene.agents["hv2"], bfd="false")
+        wait_bfd(scene, "down", "hv1")
+        scene.agents["hv1"].wait_logged("is down: the peer is no longer heard")
+        wait_passes(scene, "a", "b")
+        assert finish().lost == 0
+
+
 def test_explained_where_the_peer_has_none(scene: Scene) -> None:
     """Down, but what comes in shows that the tunnel works."""
     a, b = scene.pair()

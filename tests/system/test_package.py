@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from bench.daemons import wait_for
 from bench.host import BRIDGE, Host
-from lab import agent
+from lab import agent, frames
 
 PACKAGING = Path(__file__).resolve().parents[2] / "packaging"
 
@@ -28,7 +28,15 @@ ITEMS = [
     *({"kind": "host", "id": f"hv{n}",
        "tunnels": [{"type": t, "ip": f"192.0.2.{n}"} for t in TUNNELS]}
       for n in (1, 2)),
-    {"kind": "segment", "id": "blue", "vni": 77},
+    {"kind": "segment", "id": "blue", "vni": 77, "multicast": "snoop",
+     "subnets": [{"cidr": "10.0.0.0/24", "gateway": "10.0.0.254",
+                  "dhcp": True},
+                 {"cidr": "fd00::/64", "gateway": "fd00::fe", "dhcp": True}]},
+    {"kind": "segment", "id": "red", "vni": 79,
+     "subnets": [{"cidr": "10.1.0.0/24", "gateway": "10.1.0.254"}]},
+    {"kind": "router", "id": "r1", "mac": "02:00:5e:00:00:01",
+     "segments": ["blue", "red"],
+     "routes": [{"cidr": "0.0.0.0/0", "via": "10.1.0.6"}]},
     {"kind": "segment", "id": "green", "vni": 78, "encap": "gre",
      "broadcast": "replicate", "unknown_unicast": "replicate",
      "multicast": "replicate"},
@@ -39,7 +47,8 @@ ITEMS = [
           (2, "blue", "hv2", ["10.0.0.2", "fd00::2"], True),
           (3, "blue", "hv1", ["10.0.0.3"], True),
           (4, "green", "hv1", ["10.0.0.1"], False),
-          (5, "green", "hv2", ["10.0.0.2"], True))),
+          (5, "green", "hv2", ["10.0.0.2"], True),
+          (6, "red", "hv2", ["10.1.0.6"], True))),
 ]
 
 
@@ -63,6 +72,18 @@ class Example(Host):
             self.vsctl("add-port", BRIDGE, port, "--", "set", "Interface",
                        port, "type=dummy",
                        f"external_ids:iface-id=vm{port[-1]}")
+
+    def listen(self) -> None:
+        """vm1 says by IGMP that it listens to 239.1.2.3."""
+        packet = frames.ether(
+            "01:00:5e:01:02:03", "02:00:00:00:00:01", frames.ETH_IPV4,
+            frames.ipv4("10.0.0.1", "239.1.2.3", socket.IPPROTO_IGMP,
+                        # A report of version 1, its checksum, the group.
+                        bytes.fromhex("1200" "fcfa" "ef010203"), ttl=1))
+        self.run("ovs-appctl", "-t", f"{self.folder}/ovs-vswitchd.ctl",
+                 "netdev-dummy/receive", "tap1", packet.hex())
+        wait_for(lambda: any("239.1.2.3" in flow for flow in self.flows()),
+                 "vm1 is known to listen", interval=0.05, timeout=60)
 
     def wait(self) -> None:
         """Until both VMs are served and both tunnels lead somewhere."""
@@ -110,6 +131,7 @@ def test_manual_shows_real_flows(host: Example) -> None:
     host.plug_in("tap1", "tap4")
     host.start()
     host.wait()
+    host.listen()
 
     # Which of the two tunnels comes first nobody can say.
     def without_numbers(lines: list[str]) -> set[str]:

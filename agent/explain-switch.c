@@ -311,8 +311,9 @@ explain_trace(const struct path_question *q, struct explanation *x)
                          "for it with the first packet");
     } else if (!t->forwarded) {
         explanation_stop(x, "trace", "dropped",
-                         "\"ovs-appctl ofproto/trace\" tells the whole of "
-                         "it, and \"vtepd/resync\" compares all flows",
+                         "vtepd-flows(7) says what that means; \"ovs-appctl "
+                         "ofproto/trace\" tells the whole of it, and "
+                         "\"vtepd/resync\" compares all flows",
                          "ofproto/trace says that the packet is dropped: %s",
                          t->own_flow ? drop_cause_to_string(t->cause)
                                      : "by a flow that is not vtepd's");

@@ -105,6 +105,11 @@ class Example(Host):
     def groups(self) -> list[str]:
         return self.ofctl_lines("dump-groups")
 
+    def meters(self) -> list[str]:
+        return [line for line in self.run(
+            "ovs-ofctl", "-O", "OpenFlow15", "dump-meters", self.target
+            ).splitlines() if line.startswith("meter=")]
+
 
 @pytest.fixture
 def host() -> Iterator[Example]:
@@ -255,13 +260,14 @@ def test_removal_and_purge(host: Example) -> None:
                       "Flow_Table").split() == ["theirs"]
     assert "vtepd-host" in host.vsctl("get", "Open_vSwitch", ".",
                                       "external_ids")
-    assert len(host.groups()) == 2      # They may be somebody else's.
+    # They may be somebody else's.
+    assert len(host.groups()) == 2 and len(host.meters()) == 2
 
     # With nothing but its own left, all of it goes.
     host.run(*host.ofctl("del-flows", host.target))
     host.vsctl("set", "Bridge", BRIDGE, "external_ids:vtepd-owner=hv1")
     purge()
-    assert not host.flows() and not host.groups()
+    assert not host.flows() and not host.groups() and not host.meters()
     assert host.vsctl("list-br").split() == [BRIDGE]
     for port in ("tap1", "tap4", "vm0"):
         host.vsctl("del-port", port)

@@ -263,11 +263,16 @@ def test_removal_and_purge(host: Example) -> None:
     # They may be somebody else's.
     assert len(host.groups()) == 2 and len(host.meters()) == 2
 
-    # With nothing but its own left, all of it goes.
+    # With nothing but its own left, all of it goes; a meter that
+    # limits the switch itself is the operator's.
+    host.run(*host.ofctl("add-meter", host.target,
+                         "meter=controller,pktps,bands=type=drop,rate=9"))
     host.run(*host.ofctl("del-flows", host.target))
     host.vsctl("set", "Bridge", BRIDGE, "external_ids:vtepd-owner=hv1")
     purge()
-    assert not host.flows() and not host.groups() and not host.meters()
+    assert not host.flows() and not host.groups()
+    assert [meter.split()[0] for meter in host.meters()] \
+        == ["meter=controller"]
     assert host.vsctl("list-br").split() == [BRIDGE]
     for port in ("tap1", "tap4", "vm0"):
         host.vsctl("del-port", port)

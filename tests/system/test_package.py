@@ -23,6 +23,7 @@ from lab import agent, frames
 PACKAGING = Path(__file__).resolve().parents[2] / "packaging"
 
 # The inventory of vtepd-flows(7).
+VM1 = "02:00:00:00:00:01"
 TUNNELS = ("vxlan", "gre")
 ITEMS = [
     *({"kind": "host", "id": f"hv{n}",
@@ -41,7 +42,8 @@ ITEMS = [
      "broadcast": "replicate", "unknown_unicast": "replicate",
      "multicast": "replicate"},
     *({"kind": "endpoint", "id": f"vm{n}", "segment": segment, "host": host,
-       "mac": f"02:00:00:00:00:0{n}", "ips": ips, "port_security": secure}
+       "mac": f"02:00:00:00:00:0{n}", "ips": ips, "port_security": secure,
+       "allowed_pairs": [{"ip": "10.0.0.100"}] * (n < 3)}
       for n, segment, host, ips, secure in (
           (1, "blue", "hv1", ["10.0.0.1", "fd00::1"], True),
           (2, "blue", "hv2", ["10.0.0.2", "fd00::2"], True),
@@ -73,17 +75,26 @@ class Example(Host):
                        port, "type=dummy",
                        f"external_ids:iface-id=vm{port[-1]}")
 
+    def announce(self) -> None:
+        """vm1 says that it has the shared address."""
+        self._send(frames.arp_request(VM1, "10.0.0.100", "10.0.0.100"),
+                   "arp_tpa=10.0.0.100,arp_op=1 actions=set_field")
+
     def listen(self) -> None:
         """vm1 says by IGMP that it listens to 239.1.2.3."""
-        packet = frames.ether(
-            "01:00:5e:01:02:03", "02:00:00:00:00:01", frames.ETH_IPV4,
-            frames.ipv4("10.0.0.1", "239.1.2.3", socket.IPPROTO_IGMP,
-                        # A report of version 1, its checksum, the group.
-                        bytes.fromhex("1200" "fcfa" "ef010203"), ttl=1))
+        # Of version 1, with its checksum and the group.
+        report = bytes.fromhex("1200" "fcfa" "ef010203")
+        self._send(frames.ether(
+            "01:00:5e:01:02:03", VM1, frames.ETH_IPV4,
+            frames.ipv4("10.0.0.1", "239.1.2.3", socket.IPPROTO_IGMP, report,
+                        ttl=1)), "nw_dst=239.1.2.3")
+
+    def _send(self, frame: bytes, wanted: str) -> None:
+        """From vm1, until it has led to a flow."""
         self.run("ovs-appctl", "-t", f"{self.folder}/ovs-vswitchd.ctl",
-                 "netdev-dummy/receive", "tap1", packet.hex())
-        wait_for(lambda: any("239.1.2.3" in flow for flow in self.flows()),
-                 "vm1 is known to listen", interval=0.05, timeout=60)
+                 "netdev-dummy/receive", "tap1", frame.hex())
+        wait_for(lambda: any(wanted in flow for flow in self.flows()),
+                 f"there is a flow with {wanted}", interval=0.05, timeout=60)
 
     def wait(self) -> None:
         """Until both VMs are served and both tunnels lead somewhere."""
@@ -137,6 +148,7 @@ def test_manual_shows_real_flows(host: Example) -> None:
     host.start()
     host.wait()
     host.listen()
+    host.announce()
 
     # Which of the two tunnels comes first nobody can say.
     def without_numbers(lines: list[str]) -> set[str]:

@@ -270,13 +270,16 @@ test_suspect(void **state)
     assert_false(punt_meters_is_suspect(m, 5));
 
     /* Somebody deletes it.  What is sent before all flows are told has not all
-     * that name it. */
+     * that name it, whatever else there is to do. */
     const struct ofputil_meter_mod deleted = {
         .command = OFPMC13_DELETE, .meter = { .meter_id = OFPM13_ALL },
     };
     assert_true(punt_meters_changed(m, &deleted));
     check_want(m, 5, "add 5");
+    check_want(m, 6, "add 6");
+    punt_meters_port_changed(m, 6, false);
     punt_meters_sent(m, 3);
+    check_applied(m, 3, "delete 6");
     check_applied(m, 3, "");
     assert_true(punt_meters_is_suspect(m, 5));
     read_meters(m, &id, 1, 0);
@@ -320,6 +323,9 @@ test_refused(void **state)
     read_meters(m, NULL, 0, 0);
     sync_with(m, 5, "add 5", 2);
     assert_int_equal(status_of(m).n_lacking, 0);
+    punt_meters_refused(m, &mod);
+    read_meters(m, NULL, 0, 0);
+    sync_with(m, 5, "add 5", 2);
 
     /* Nor is it deleted. */
     punt_meters_refused(m, &mod);

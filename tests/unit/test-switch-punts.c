@@ -435,6 +435,21 @@ test_meters_found(void **state)
     assert_true(is_metered(f, 2));
 }
 
+/* Where there is nothing else to do nothing is waited for, either. */
+static void
+test_meter_deleted_at_rest(void **state)
+{
+    struct fixture *f = begin(state);
+    uint64_t n = status_of(f).n_meter_mods;
+
+    switch_session_set_target(f->session, NULL);
+    pass(f);
+    somebody(f, "add-meter %s meter=99,kbps,band=type=drop,rate=1");
+    switch_session_set_target(f->session, f->target);
+    UNTIL(f, f->n_syncs == 2);
+    assert_int_equal(status_of(f).n_meter_mods, n + 1);
+}
+
 /* Flows that were there before their meter name it in vain until they are
  * sent again. */
 static void
@@ -520,6 +535,7 @@ main(int argc OVS_UNUSED, char *argv[])
         TEST(test_meters_come_and_go),
         TEST(test_meters_adopted),
         TEST(test_meters_found),
+        TEST(test_meter_deleted_at_rest),
         TEST(test_meters_missing),
         TEST(test_meter_drift),
         TEST(test_switch_restarted),

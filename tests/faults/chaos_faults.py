@@ -293,6 +293,7 @@ def change_flows(chaos: Chaos) -> str | None:
         ["del-flows", INTEGRATION_BRIDGE],
         ["del-flows", INTEGRATION_BRIDGE, f"table={table}"],
         ["del-groups", INTEGRATION_BRIDGE],
+        ["del-meters", INTEGRATION_BRIDGE],
         ["mod-flows", INTEGRATION_BRIDGE, f"table={table},actions=drop"],
         ["add-flow", INTEGRATION_BRIDGE,
          f"table={table},priority=7,dl_src=02:dd:00:00:00:01,actions=drop"]])

@@ -2,8 +2,8 @@
 """What a fresh vtepd makes of an empty switch, and what is on a real one, in
 words that can be compared.
 
-A port is named by its name, whatever its number is, as is its meter, and a
-group by where it leads to: vtepd may number both as it likes."""
+A port is named by its name, whatever its number is, a group by where it leads
+to, and a meter by what it lets through: vtepd may number all as it likes."""
 
 from __future__ import annotations
 
@@ -62,14 +62,19 @@ class SwitchView:
                 found[match[1]] = re.sub(r"bucket_id:\d+,?", "", match[2])
         return found
 
-    def _ports(self) -> dict[str, str]:
-        """Each port's name, by number."""
-        text = "\n".join(self.ofctl("--no-names", "dump-ports-desc",
-                                    INTEGRATION_BRIDGE))
-        return dict(re.findall(r"^ *(\d+)\((.*?)\):", text, re.MULTILINE))
+    def _meters(self) -> dict[str, str]:
+        """What each meter lets through, by number."""
+        text = "\n".join(self.ofctl("dump-meters", INTEGRATION_BRIDGE))
+        return {number: f"{flags};{' '.join(bands.split())}"
+                for number, flags, bands in re.findall(
+                    r"^meter=(\S+) (.*?) bands=((?:\n(?!meter=).*)*)", text,
+                    re.M)}
 
     def _flows(self, groups: dict[str, str]) -> list[str]:
-        ports = self._ports()
+        meters = self._meters()
+
+        def limited(match: re.Match) -> str:
+            return f"meter:({meters.get(match[1], 'that is not there')})"
 
         def led(match: re.Match) -> str:
             content = groups.get(match[1], "that is not there")
@@ -82,8 +87,7 @@ class SwitchView:
             if "actions=" not in line:
                 continue
             line = re.sub(r"group:(\d+)", led, line)
-            line = re.sub(r"meter_id=(\d+)", lambda match: "meter_id="
-                          + ports.get(match[1], match[1]), line)
+            line = re.sub(r"meter_id=(\d+)", limited, line)
             if TABLES_OF_COPIES.search(line):
                 match, _, actions = line.partition("actions=")
                 line = f"{match}actions={','.join(sorted(actions.split(',')))}"

@@ -27,7 +27,8 @@ Key = tuple[str, str]           # (kind, id).
 SEGMENTS = [
     cloud.segment("blue", 77, encap="vxlan"),
     cloud.segment("green", 77, encap="gre"),
-    cloud.segment("red", 78),
+    cloud.segment("red", 78,        # Whose VMs' ports have meters.
+                  subnets=[{"cidr": "10.0.0.0/8", "dhcp": True}]),
     cloud.segment("white", 79, broadcast="replicate",
                   unknown_unicast="replicate", multicast="replicate"),
     cloud.segment("violet", 80, encap="geneve", broadcast="replicate"),

@@ -12,7 +12,8 @@
  * to wait for the port of a new tunnel counts without that.
  *
  * Bounded: when there are many arrivals, those that come are counted with the
- * last one, or not at all if that was sent.  Times are in µs, from any monotonic origin. */
+ * last one, or not at all if that was sent.  Times are in µs, from any
+ * monotonic origin. */
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -43,6 +43,8 @@ struct metric {
 
 extern const struct metric cloud_metrics[];
 extern const size_t n_cloud_metrics;
+extern const struct metric overlay_metrics[];
+extern const size_t n_overlay_metrics;
 extern const struct metric switch_metrics[];
 extern const size_t n_switch_metrics;
 

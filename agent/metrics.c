@@ -193,6 +193,7 @@ metrics_format(struct agent *agent, struct ds *out)
     exposition_init(&x, out);
     put_metrics(&s, &x, agent_metrics, ARRAY_SIZE(agent_metrics));
     put_metrics(&s, &x, cloud_metrics, n_cloud_metrics);
+    put_metrics(&s, &x, overlay_metrics, n_overlay_metrics);
     put_metrics(&s, &x, switch_metrics, n_switch_metrics);
     exposition_uninit(&x);
     inventory_source_status_destroy(&s.source);

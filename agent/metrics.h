@@ -7,9 +7,10 @@
  * vtepd/status shows.
  *
  * Every metric is an entry of a table, in metrics.c (the process),
- * metrics-cloud.c (the inventory and how it comes) or metrics-switch.c (what
- * is made of it), and a row of packaging/prometheus/README.md.  Labels are
- * bounded: but for the peers, they come from tables here. */
+ * metrics-cloud.c (the inventory and how it comes), metrics-overlay.c (what is
+ * made of it) or metrics-switch.c, and a row of
+ * packaging/prometheus/README.md.  Labels are bounded: but for the peers, they
+ * come from tables here. */
 
 struct agent;
 struct ds;

@@ -208,7 +208,7 @@ switch_received_request(struct switch_session *s, const struct ofp_header *oh)
     if (rf.reason == OFPRFR_GROUP_MOD) {
         flow_drift_groups_changed(s->drift, time_msec());
     } else if (punt_meters_changed(&s->meters, rf.meter_mod)) {
-        VLOG_INFO_RL(&meter_rl, "%s: somebody changed meters; comparing "
+        VLOG_WARN_RL(&meter_rl, "%s: somebody changed meters; comparing "
                      "everything", switch_target(s));
         flow_drift_missed(s->drift, time_msec());
     }

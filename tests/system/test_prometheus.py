@@ -13,6 +13,7 @@ import yaml
 
 TOP = Path(__file__).resolve().parents[2]
 RULES = TOP / "packaging/prometheus/vtepd.rules.yml"
+RULES_TEST = TOP / "tests/prometheus/vtepd.rules.test.yml"
 DASHBOARD = TOP / "packaging/grafana/vtepd.json"
 
 
@@ -25,13 +26,15 @@ def promtool(*arguments: object) -> None:
 
 def test_rules() -> None:
     promtool("check", "rules", "--lint-fatal", RULES)
-    promtool("test", "rules", TOP / "tests/prometheus/vtepd.rules.test.yml")
+    promtool("test", "rules", RULES_TEST)
 
 
 def test_every_alert_helps() -> None:
-    """It says how bad it is, what is wrong, and what to do."""
+    """It says how bad it is, what is wrong, and what to do; it has a test."""
+    tests = RULES_TEST.read_text()
     group, = yaml.safe_load(RULES.read_text())["groups"]
     for rule in group["rules"]:
+        assert f'alertname="{rule["alert"]}"' in tests
         assert rule["labels"]["severity"] in ("critical", "warning", "info")
         for name in "summary", "description", "runbook":
             assert rule["annotations"][name], (rule["alert"], name)

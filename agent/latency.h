@@ -3,7 +3,7 @@
 #ifndef VTEPD_LATENCY_H
 #define VTEPD_LATENCY_H 1
 
-/* How long it takes from the arrival of an event, by webhook or watch, until
+/* How long it takes from when an event is taken in, by webhook or watch, until
  * the switch has applied the bundle with the flows and groups that it led to.
  *
  * For all events, so it costs next to nothing: what arrives at about the same

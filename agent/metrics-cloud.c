@@ -209,8 +209,9 @@ const struct metric cloud_metrics[] = {
     { "vtepd_events_total", METRIC_COUNTER,
       "Events, by the way they came and what became of them.", put_events },
     { "vtepd_event_installed_seconds", METRIC_HISTOGRAM,
-      "From the arrival of an event until the switch has applied what it led "
-      "to, not counting the time to make a port for a new tunnel.",
+      "From when an event is taken in until the switch has applied what it "
+      "leads to, without the time to make a port for a new tunnel.  Events "
+      "that lead to nothing do not count.",
       put_latency },
     { "vtepd_webhook_requests_total", METRIC_COUNTER,
       "POST requests to /v1/events, by HTTP status and result.",

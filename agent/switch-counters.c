@@ -27,18 +27,6 @@ struct switch_counters {
     struct switch_reading reading;
 };
 
-void
-running_total_read(struct running_total *t, uint64_t value)
-{
-    if (value == UINT64_MAX) {
-        return;                 /* The switch does not know. */
-    }
-    if (value > t->last) {
-        t->total += value - t->last;
-    }
-    t->last = value;
-}
-
 struct switch_counters *
 switch_counters_create(void)
 {

@@ -11,12 +11,12 @@
  * known.
  *
  * A flow takes its counter with it when it goes.  So what is told is added up
- * here, from one reading to the next, and never becomes less; what a flow
- * dropped after the last reading before it went is not in it. */
+ * here, from one reading to the next (running-total.h). */
 
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "agent/running-total.h"
 #include "core/flow-spec.h"
 
 enum {
@@ -24,14 +24,6 @@ enum {
     COUNTERS_WANTED_MS = 5 * 60 * 1000, /* So long after the last wish it is
                                          * read. */
 };
-
-/* Of a counter of the switch, what it has counted since it was first read,
- * plus what it had then. */
-struct running_total {
-    uint64_t total;
-    uint64_t last;              /* As it was read last. */
-};
-void running_total_read(struct running_total *, uint64_t value);
 
 struct drop_total {
     struct running_total packets, bytes;

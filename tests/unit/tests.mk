@@ -24,6 +24,7 @@ unit_memory-trim := agent/memory-trim.o
 unit_listing := agent/listing.o
 unit_pass-watch := agent/pass-watch.o
 unit_exposition := agent/exposition.o agent/histogram.o
+unit_running-total := agent/running-total.o
 unit_latency := agent/latency.o agent/histogram.o
 unit_config := agent/config.o agent/core/objects.o \
     $(addprefix agent/cloud/,inventory-url.o listen-address.o safe-text.o) \

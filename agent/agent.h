@@ -134,6 +134,7 @@ struct agent {
  * installed. */
 struct served_port {
     uint64_t bundle;
+    bool told;                  /* Was it logged that it is installed? */
 };
 #define BUNDLE_NOT_SENT UINT64_MAX
 #define BUNDLE_MARKED (UINT64_MAX - 1)  /* The port was marked. */

@@ -96,6 +96,18 @@ sync_group(uint32_t group, uint32_t ofport, void *session)
     switch_session_sync_group(session, group, ofport);
 }
 
+void
+switching_log_port(const struct agent *agent, const char *port, bool installed)
+{
+    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(60, 60);
+    const struct vm_port *p = attachments_find_port(
+        overlay_attachments(agent->overlay), port);
+
+    VLOG_INFO_RL(&rl, "interface %s: endpoint%s%s%s is %s", port,
+                 p ? " \"" : "", p ? p->iface_id : "", p ? "\"" : "",
+                 installed ? "installed" : "no longer installed");
+}
+
 /* The flows of all served ports are gone, as far as one can tell. */
 static void
 unmark_served_ports(struct agent *agent)
@@ -106,6 +118,7 @@ unmark_served_ports(struct agent *agent)
         struct served_port *sp = node->data;
 
         sp->bundle = BUNDLE_NOT_SENT;
+        sp->told = false;
         ovsdb_client_set_installed(agent->ovsdb, node->name, false);
     }
 }
@@ -291,6 +304,10 @@ mark_port(struct agent *agent, const char *name, struct served_port *sp,
         sp->bundle = refused ? applied : BUNDLE_MARKED;
         if (refused || !marked) {
             ovsdb_client_set_installed(agent->ovsdb, name, !refused);
+        }
+        if (sp->told == refused) {
+            switching_log_port(agent, name, !refused);
+            sp->told = !refused;
         }
     }
 }

@@ -39,4 +39,8 @@ void switching_mark_ports(struct agent *);
  * takes back what vtepd has put there. */
 void switching_leave_bridge(struct agent *);
 
+/* Logs that the endpoint at 'port' is installed, or is no longer. */
+void switching_log_port(const struct agent *, const char *port,
+                        bool installed);
+
 #endif /* switching.h */

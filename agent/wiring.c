@@ -9,6 +9,7 @@
 #include "agent/agent.h"
 #include "agent/bfd-watch.h"
 #include "agent/multicast-service.h"
+#include "agent/switching.h"
 #include "cloud/inventory-cache.h"
 #include "cloud/inventory-event.h"
 #include "core/inventory.h"
@@ -414,11 +415,14 @@ tell_port_served(void *agent_, const char *port, bool served)
 
     if (served) {
         if (!sp) {
-            sp = xmalloc(sizeof *sp);
+            sp = xzalloc(sizeof *sp);
             shash_add(&agent->served, port, sp);
         }
         sp->bundle = BUNDLE_NOT_SENT;
     } else if (sp) {
+        if (sp->told) {
+            switching_log_port(agent, port, false);
+        }
         shash_find_and_delete(&agent->served, port);
         free(sp);
         ovsdb_client_set_installed(agent->ovsdb, port, false);

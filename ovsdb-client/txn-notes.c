@@ -39,9 +39,9 @@ static const struct {
     [NOTE_MOVE] = { "moving", "moved", VLL_INFO },
     [NOTE_REMOVE] = { "removing", "removed", VLL_INFO },
     [NOTE_NAME] = { "naming", "named", VLL_INFO },
-    [NOTE_MARK] = { "marking as installed", "marked as installed", VLL_INFO },
+    [NOTE_MARK] = { "marking as installed", "marked as installed", VLL_DBG },
     [NOTE_UNMARK] = { "marking as not installed", "marked as not installed",
-                      VLL_INFO },
+                      VLL_DBG },
 };
 
 void

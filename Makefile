@@ -103,7 +103,7 @@ include tests/fuzz/fuzz.mk
 
 .PHONY: check check-layers check-field-cases check-documents check-build \
     check-package check-unit check-schema check-system check-faults \
-    check-chaos demo bench
+    check-chaos check-failovers demo bench
 check: packages-lab
 	@$(MAKE) --no-print-directory $(jobs) all unit-tests $(VERDICT)
 	@$(MAKE) --no-print-directory check-layers check-field-cases \
@@ -138,6 +138,11 @@ check-system: packages-lab packages-npm
 	@$(MAKE) --no-print-directory $(jobs) all $(SDK)/installed
 	@VTEPD=$(abspath $(BUILD)/vtepd) PYTHON=$(PYTHON) TEST_JOBS=$(TEST_JOBS) \
 	    tests/system/run $(PYTEST_ARGS)
+
+check-failovers: packages-lab
+	@$(MAKE) --no-print-directory $(jobs) all
+	@VTEPD=$(abspath $(BUILD)/vtepd) $(PYTHON) -B tests/faults/failovers.py \
+	    $(FAILOVERS_ARGS)
 
 check-chaos: packages-lab
 	@$(MAKE) --no-print-directory $(jobs) all
@@ -244,6 +249,8 @@ help:
 	@echo "                        FUZZ_TIME=600: seconds for each"
 	@echo "make check-faults       probes while things fail (root);"
 	@echo "                        FAULTS_ARGS='-k name', '--list'"
+	@echo "make check-failovers    keepalived moves addresses (root);"
+	@echo "                        FAILOVERS_ARGS='--count N --realtime'"
 	@echo "make check-chaos        random faults and changes (root);"
 	@echo "                        CHAOS_ARGS='--seed N --seconds S'"
 	@echo "make check-package      builds and tries the Debian package (root)"

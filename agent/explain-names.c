@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/holders.h"
 #include "core/inventory.h"
 #include "openvswitch/dynamic-string.h"
 #include "packets.h"
@@ -64,7 +65,25 @@ parse_address(const char *name, struct in6_addr *ip)
 }
 
 static void
-find(const struct inventory *inv, const char *name, struct candidates *c)
+add_holders(const struct inventory *inv, const struct holders *holders,
+            const struct in6_addr *ip, struct candidates *c)
+{
+    const struct shared_address *sa;
+
+    HMAP_FOR_EACH (sa, mac_node, &holders->by_mac) {
+        const struct endpoint_node *node
+            = ipv6_addr_equals(&sa->ip, ip)
+              ? inventory_find_endpoint(inv, sa->holder) : NULL;
+
+        if (node && node->endpoint && c->n < MAX_CANDIDATES) {
+            c->nodes[c->n++] = node;
+        }
+    }
+}
+
+static void
+find(const struct inventory *inv, const struct holders *holders,
+     const char *name, struct candidates *c)
 {
     const struct endpoint_node *node = inventory_find_endpoint(inv, name);
     struct eth_addr mac;
@@ -77,6 +96,7 @@ find(const struct inventory *inv, const char *name, struct candidates *c)
         find_by(inv, &mac, NULL, c);
     } else if (parse_address(name, &ip)) {
         find_by(inv, NULL, &ip, c);
+        add_holders(inv, holders, &ip, c);
     }
 }
 
@@ -169,8 +189,9 @@ to_group(const char *name, const struct endpoint_node *from)
 }
 
 char *
-explain_find_pair(const struct inventory *inv, const char *from_name,
-                  const char *to_name, const struct endpoint_node **fromp,
+explain_find_pair(const struct inventory *inv, const struct holders *holders,
+                  const char *from_name, const char *to_name,
+                  const struct endpoint_node **fromp,
                   const struct endpoint_node **top)
 {
     struct candidates *from = xmalloc(sizeof *from);
@@ -178,8 +199,8 @@ explain_find_pair(const struct inventory *inv, const char *from_name,
     char *error = NULL;
     bool is_one = true;
 
-    find(inv, from_name, from);
-    find(inv, to_name, to);
+    find(inv, holders, from_name, from);
+    find(inv, holders, to_name, to);
     *fromp = from->n ? from->nodes[0] : NULL;
     *top = to->n ? to->nodes[0] : NULL;
     if (from->n > 1 || to->n > 1) {

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "agent/agent.h"
+#include "agent/explain-shared.h"
 #include "agent/listing.h"
 #include "agent/local-address.h"
 #include "cloud/inventory-source.h"
@@ -237,10 +238,10 @@ static bool
 explain_endpoints(const struct agent *agent, struct path_question *q,
                   struct explanation *x)
 {
-    if (!q->from) {
+    if (!q->from && !explain_unannounced(agent, q->from_name, x)) {
         explain_unknown(agent, q->from_name, x);
     }
-    if (!q->to) {
+    if (!q->to && !explain_unannounced(agent, q->to_name, x)) {
         explain_unknown(agent, q->to_name, x);
     }
     if (!q->from || !q->to
@@ -251,6 +252,8 @@ explain_endpoints(const struct agent *agent, struct path_question *q,
     if (!explain_route(agent, q->from, q->to, x, &q->routed)) {
         return false;
     }
+    explain_holder(agent, q->from_name, q->from, x);
+    explain_holder(agent, q->to_name, q->to, x);
     if (q->routed.router) {
         q->to = q->routed.hop;
     } else if (!explain_addresses(agent, q->from->endpoint, q->to->endpoint,

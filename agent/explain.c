@@ -127,7 +127,9 @@ static bool
 find_endpoints(const struct question *q, const struct agent *agent,
                struct path_question *path)
 {
-    char *error = explain_find_pair(agent->inventory, q->from, q->to,
+    char *error = explain_find_pair(agent->inventory,
+                                    overlay_holders(agent->overlay),
+                                    q->from, q->to,
                                     &path->from, &path->to);
 
     path->from_name = q->from;

@@ -100,8 +100,11 @@ def test_not_before_it_is_announced(scene: Scene, vms: list[Vm]) -> None:
     a, b, c = vms
     wait_holder(scene, None)
     assert asked(c, a) == {IPV4: [], IPV6: []}
+    explained = scene.agents["hv3"].show_explanation("c", IPV4)
+    assert explained["cause"] == "address-not-announced"
     announce(b)
     wait_holder(scene, b)
+    assert scene.agents["hv3"].show_explanation("c", IPV6)["verdict"]
     assert asked(c, a) == {ip: [b.mac] for ip in SHARED}
     assert asked(a, b) == {ip: [b.mac] for ip in SHARED}
 

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "core/holders.h"
 #include "tests/unit/inventory-text.h"
 #include "util.h"
 
@@ -36,7 +37,17 @@ static char *
 pair(const struct inventory *inv, const char *from_name, const char *to_name)
 {
     const struct endpoint_node *from, *to;
-    char *error = explain_find_pair(inv, from_name, to_name, &from, &to);
+    struct shared_address *sa;
+    struct holders holders;
+    struct in6_addr ip = ip_from_text("10.0.0.77");
+    char *error;
+
+    holders_init(&holders);
+    sa = holders_add(&holders, NULL, &ip);
+    holders_set(&holders, sa, "b", mac_from_text("2"), 0);
+    error = explain_find_pair(inv, &holders, from_name, to_name, &from, &to);
+    holders_remove(&holders, sa);
+    holders_destroy(&holders);
 
     return error ? error : xasprintf("%s %s", from ? from->id : "-",
                                      to ? to->id : "-");
@@ -55,6 +66,7 @@ test_names(void **state OVS_UNUSED)
         { "c", "10.0.0.5", "c k" },
         { "10.0.0.1", "b", "10.0.0.1 b" },      /* An id comes first. */
         { "a", "10.0.0.9", "a -" },
+        { "a", "10.0.0.77", "a b" },            /* A shared one. */
         { "nobody", "not-an-address/24", "- -" },
         { "a", "239.1.2.3", "239.1.2.3 is a multicast group: vtepd/multicast "
           "blue shows who listens to it, where the segment's \"multicast\" is "

@@ -98,7 +98,8 @@ unit_flow-route := $(unit_flow-spec)
 unit_endpoint-services := agent/core/endpoint-services.o $(unit_inventory)
 unit_explain-trace := agent/explain-trace.o agent/local-address.o \
     $(flow_objects)
-unit_explain-names := agent/explain-names.o $(unit_inventory)
+unit_explain-names := agent/explain-names.o agent/core/holders.o \
+    $(unit_inventory)
 unit_batch := $(addprefix agent/openflow/,batch.o bundle-queue.o) \
     $(flow_objects)
 unit_bundle-queue := $(addprefix agent/openflow/,batch.o bundle-queue.o)

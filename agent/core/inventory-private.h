@@ -44,6 +44,8 @@ struct inventory {
     struct hmap vnis;           /* Known segments, by VNI. */
     struct hmap claims;         /* struct claims, by segment and address. */
     struct hmap pair_macs;      /* struct pair_macs, by segment and MAC. */
+    inventory_shared_cb *shared_cb; /* Or NULL. */
+    void *shared_aux;
     struct hmap vias;           /* struct router_vias, by router and IP. */
 
     struct touched touched_hosts;

@@ -321,7 +321,16 @@ inventory_find_holder(const struct inventory *inv,
             return c;
         }
     }
-    return NULL;
+    return inv->shared_cb ? inv->shared_cb(segment, ip, inv->shared_aux)
+                          : NULL;
+}
+
+void
+inventory_set_shared_cb(struct inventory *inv, inventory_shared_cb *cb,
+                        void *aux)
+{
+    inv->shared_cb = cb;
+    inv->shared_aux = aux;
 }
 
 const struct claim *

@@ -307,6 +307,14 @@ enum pair_mac_standing {
 enum pair_mac_standing inventory_pair_mac_standing(const struct inventory *,
                                                    const struct pair_mac *);
 
+/* Whose a shared address is (rule 5) the inventory does not know: from now on
+ * 'cb' is asked, which returns a claim or NULL.  NULL: nobody is. */
+typedef const struct claim *inventory_shared_cb(const struct segment_node *,
+                                                const struct in6_addr *,
+                                                void *aux);
+void inventory_set_shared_cb(struct inventory *, inventory_shared_cb *cb,
+                             void *aux);
+
 /* The claim of the endpoint whose address that is in the segment, or NULL. */
 const struct claim *inventory_find_holder(const struct inventory *,
                                           const struct segment_node *,

@@ -39,6 +39,27 @@ overlay_is_at_mac(const struct overlay *ov, const struct pair_mac *pm)
     return sa && !strcmp(sa->holder, pm->endpoint->node->id);
 }
 
+const struct claim *
+overlay_find_shared(const struct segment_node *segment,
+                    const struct in6_addr *ip, void *ov_)
+{
+    const struct overlay *ov = ov_;
+    const struct claim *c = NULL;
+    const struct endpoint *by;
+
+    if (!holders_find(&ov->holders, segment, ip)) {
+        return NULL;
+    }
+    while ((c = inventory_next_claim(ov->inventory, segment, ip, c))) {
+        if (overlay_holds(ov, c)
+            && inventory_claim_standing(ov->inventory, c, &by)
+               == CLAIM_SHARED) {
+            break;
+        }
+    }
+    return c;
+}
+
 /* Whoever gets or loses the address, or its MAC, is to be looked at again. */
 static void
 touch_holders(struct overlay *ov, const struct shared_address *sa)

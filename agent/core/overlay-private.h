@@ -270,6 +270,10 @@ bool overlay_holds(const struct overlay *, const struct claim *);
 /* Does a MAC that is shared lead to the endpoint? */
 bool overlay_is_at_mac(const struct overlay *, const struct pair_mac *);
 
+/* An inventory_shared_cb. */
+const struct claim *overlay_find_shared(const struct segment_node *,
+                                        const struct in6_addr *, void *ov);
+
 /* The endpoint's record, 'have', is about to become want->record. */
 void overlay_track_shared(struct overlay *, const struct endpoint_node *,
                           const struct endpoint_record *have,

@@ -47,6 +47,7 @@ overlay_create(struct inventory *inventory, const struct overlay_sink *sink)
     hmap_init(&ov->live_routers);
     ovs_list_init(&ov->dirty_routers);
     holders_init(&ov->holders);
+    inventory_set_shared_cb(inventory, overlay_find_shared, ov);
     hmap_init(&ov->links);
     hmap_init(&ov->tunnels);
     ovs_list_init(&ov->dirty_links);
@@ -450,6 +451,7 @@ overlay_destroy(struct overlay *ov)
         return;
     }
     ov->sink = &sink_ignore;
+    inventory_set_shared_cb(ov->inventory, NULL, NULL);
 
     struct endpoint_node *node;
     HMAP_FOR_EACH_SAFE (node, id_node,

@@ -129,13 +129,21 @@ def fail_over(old: Keepalived, new: Keepalived, at_new: Watched,
     return failover
 
 
+def set_priority(task: int, priority: int) -> None:
+    """Before all that is not realtime; 0: the calling thread, which hands it
+    on to whom it starts."""
+    os.sched_setscheduler(task, os.SCHED_RR, os.sched_param(priority))
+
+
 def make_realtime(lab: Lab) -> None:
+    """Everything of the lab goes before all else on this machine, and what is
+    below the VMs before them."""
+    set_priority(0, 1)
     for hypervisor in lab.hypervisors.values():
         for file in hypervisor.folder.glob("*.pid"):
             tasks = Path("/proc", file.read_text().strip(), "task")
             for task in tasks.iterdir():
-                os.sched_setscheduler(int(task.name), os.SCHED_RR,
-                                      os.sched_param(1))
+                set_priority(int(task.name), 2)
 
 
 def run(lab: Lab, count: int) -> list[Failover]:
@@ -178,8 +186,8 @@ def main() -> int:
                                      description=__doc__)
     parser.add_argument("--count", type=int, default=100, metavar="N")
     parser.add_argument("--realtime", action="store_true",
-                        help="the switches and vtepds go before all else on"
-                        " this machine, as if each had one of its own")
+                        help="the lab goes before all else on this machine,"
+                        " as if it were its own")
     options = parser.parse_args()
     with Lab(3) as lab:
         if options.realtime:

@@ -135,7 +135,8 @@ make_router(uint32_t i)
         r->routes[j].cidr.addr = v6 ? in6addr_any : random_ip4(0);
         r->routes[j].cidr.plen = (v6 ? 0 : 96) + rnd(3);
         r->routes[j].via = v6 ? random_ip6(1 + rnd(N_ENDPOINTS))
-                              : random_ip4(0x0a000001 + rnd(N_ENDPOINTS));
+                           : one_in(4) ? random_ip4(0x0a000064 + rnd(2))
+                           : random_ip4(0x0a000001 + rnd(N_ENDPOINTS));
     }
     return o;
 }

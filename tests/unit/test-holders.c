@@ -289,6 +289,48 @@ remember(struct model_host *h, const char *ip, const char *endpoint,
                             mac_from_text(mac), 1000);
 }
 
+/* A router finds it where its holder is, as destination and as next hop. */
+static void
+check_routed(const struct model_host *h, const char *mac)
+{
+    static const char *const keys[] = {
+        "table=32, priority=100,ip,metadata=0x4d,nw_dst=10.0.0.9",
+        "table=31, priority=100,ip,reg6=0,reg7=0x4d",
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+        const char *actions = model_actions(h, keys[i]);
+
+        if (mac) {
+            char *set = xasprintf("set_field:02:00:00:00:00:%s->eth_dst", mac);
+
+            assert_non_null(actions);
+            assert_non_null(strstr(actions, set));
+            free(set);
+        } else {
+            assert_null(actions);
+        }
+    }
+}
+
+static void
+test_routed(void **state OVS_UNUSED)
+{
+    struct model_host *h = make_hv1(
+        HOSTS "segment blue 77 10.0.0.0/24,10.0.0.254\n" B1 B2 B3
+        "router r fe blue 0.0.0.0/0>10.0.0.9\n");
+
+    check_routed(h, NULL);
+    announce(h, "@hv2", "10.0.0.9", "2");
+    check_routed(h, "02");
+    announce(h, "b1", "10.0.0.9", "1");
+    check_routed(h, "01");
+    model_unplug(h, "tap1");
+    model_plug(h, "tap1", "b1", 5);
+    check_routed(h, NULL);
+    model_host_destroy(h);
+}
+
 /* Holders are remembered over a restart, as far as the inventory has nothing
  * against it; not before that is all known. */
 static void
@@ -354,6 +396,7 @@ main(void)
         cmocka_unit_test(test_holder_goes),
         cmocka_unit_test(test_holder_moves),
         cmocka_unit_test(test_alone),
+        cmocka_unit_test(test_routed),
         cmocka_unit_test(test_remembered),
         cmocka_unit_test(test_changes),
     };

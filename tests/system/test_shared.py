@@ -117,17 +117,18 @@ def test_not_before_it_is_announced(scene: Scene, vms: list[Vm]) -> None:
 
 def test_nobody_else_can_take_it(scene: Scene, vms: list[Vm]) -> None:
     """Neither a VM without the pair, even without port security, nor one that
-    says that it is at another's MAC; and nothing of it gets out."""
+    says that it is at another's MAC; and nothing of it gets out, where
+    broadcast is replicated either."""
     a, b, c = vms
+    scene.patch("segment", "blue", broadcast="replicate")
     loose = scene.vm("d", "blue", "hv3", port_security=False)
     scene.connect(c, loose, a)
     announce(a)
     wait_holder(scene, a)
-    for vm in (c, loose):
+    for vm, beside in ((c, loose), (loose, c)):
         sent = announcements(vm) + announcements(vm, a.mac)
-        heard = heard_by(vm, sent, a, b)
-        for frame in heard["a"] + heard["b"]:
-            assert frame.raw not in sent
+        for frames_heard in heard_by(vm, sent, a, b, beside).values():
+            assert not [frame for frame in frames_heard if frame.raw in sent]
     sent = announcements(b, c.mac)
     for frame in heard_by(b, sent, c)["c"]:
         assert frame.raw not in sent

@@ -29,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import chaos_faults                                 # noqa: E402, F401
 import chaos_inventory                              # noqa: E402, F401
+import chaos_routers                                # noqa: E402, F401
 from chaos_ports import OTHER_BRIDGE                # noqa: E402
 from chaos_reference import (                       # noqa: E402
     NotComparable, Reference, SwitchView, difference)

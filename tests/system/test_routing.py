@@ -217,6 +217,29 @@ def test_router_changes(scene: Scene) -> None:
     assert not a.reaches(b.ipv4)
 
 
+def test_restart_and_repair(scene: Scene) -> None:
+    """A restart takes nothing away and puts nothing back that is there; what
+    others delete comes back."""
+    two_segments(scene, {"0.0.0.0/0": "10.0.2.2"})
+    a = routed_vm(scene, "a", "blue", "hv1", 1, 2)
+    b = routed_vm(scene, "b", "red", "hv2", 2, 2)
+    scene.ready()
+    connect_routed(a, b)
+    hv1 = scene.hv["hv1"]
+    state = scene.settle("hv1")
+    before = hv1.packets("table=32,ip")
+    with a.pinging(b.ipv4) as finish:
+        scene.agents["hv1"].restart()
+        scene.wait_state("hv1", state)
+        scene.pass_lists("hv1")
+    assert finish().lost == 0
+    assert hv1.packets("table=32,ip") > before
+    for table in (30, 31, 32):
+        hv1.ofctl("del-flows", "br-int", f"table={table}")
+        scene.wait_state("hv1", state)
+    connect_routed(a, b)
+
+
 def test_never_routed(scene: Scene) -> None:
     """What is not to be forwarded goes nowhere, and is counted."""
     two_segments(scene)

@@ -17,6 +17,7 @@ from lab import cloud, webhook
 from lab.agent import Agent
 from lab.hypervisor import INTEGRATION_BRIDGE, Hypervisor
 from lab.lab import Lab
+from lab.multicast import AGENT_MAC
 from lab.ovsdb import OvsdbConnection
 from lab.processes import wait_until
 from lab.vm import Vm
@@ -318,6 +319,8 @@ class World:
                 for policy in ("broadcast", "unknown_unicast", "multicast"):
                     if obj.get(policy) == "replicate":
                         now.floods[policy].add(name)
+                if obj.get("multicast") == "snoop":
+                    now.floods["snoop"].add(name)
             elif kind == "host":
                 now.addresses[name] |= {t["ip"] for t in obj["tunnels"]}
             elif kind == "endpoint":
@@ -433,7 +436,11 @@ def _judge_heard(event: Heard, span: Possible) -> str:
 
 def _judge_crossed(event: Crossed, span: Possible) -> str:
     if event.sender < 0:
-        return ("" if event.dst == BFD_MAC else
+        told = event.src == AGENT_MAC and any(
+            vni == event.key and encap in (None, event.encap)
+            for segment in span.floods["snoop"]
+            for encap, vni in span.keys[segment])
+        return ("" if told or event.dst == BFD_MAC else
                 "something is on the fabric that no VM sent")
     mine = span.segments[event.sender]
     if not any(vni == event.key and encap in (None, event.encap)

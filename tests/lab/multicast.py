@@ -18,6 +18,9 @@ from .processes import wait_until
 from .vm import Vm
 
 PORT = 5007
+
+# What the agents tell each other comes from it.
+AGENT_MAC = "02:76:74:65:70:64"
 _tags = itertools.count(1)
 
 

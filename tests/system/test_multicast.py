@@ -13,7 +13,8 @@ import pytest
 
 from lab import frames
 from lab.agent import Agent
-from lab.multicast import Ear, Membership, Sender, set_version, wait_stream
+from lab.multicast import (AGENT_MAC, Ear, Membership, Sender, set_version,
+                           wait_stream)
 from lab.processes import wait_until
 from lab.vm import Vm
 from scene import Scene
@@ -21,9 +22,6 @@ from scene import Scene
 HYPERVISORS = 4
 
 GROUP, GROUP6 = "239.1.2.3", "ff15::1:2:3"
-
-
-AGENT_MAC = "02:76:74:65:70:64"
 
 
 def is_report(raw: bytes) -> bool:

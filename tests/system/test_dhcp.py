@@ -177,18 +177,20 @@ def test_autoconfiguration(scene: Scene) -> None:
     scene.ready(a, b)
     without_addresses(a)
     with scene.lab.capture() as wire:
+        wait_lease(scene, a, a.ipv6, "advertised")      # Unasked.
         autoconfigure(a)
         wait_until(lambda: addresses(a), "a has made its address",
                    until=lambda found: found == {a.ipv6})
         assert "fd00::/64 dev eth0 proto kernel" in a.run("ip", "-6", "route")
         assert mtu6(a) == 1380
         assert "default" not in a.run("ip", "-6", "route")
-        wait_lease(scene, a, a.ipv6, "advertised")
         a.wait_reaches(b.ipv6)
 
+        # Linux goes on asking as long as there is no router.
+        a.namespace.sysctl("net/ipv6/conf/eth0/router_solicitations", "0")
         scene.patch("segment", "blue", mtu=1300)
         # Sooner than it would have been told the same once more.
-        wait_until(lambda: mtu6(a), "a knows the new MTU", 10,
+        wait_until(lambda: mtu6(a), "a knows the new MTU", 8,
                    until=lambda mtu: mtu == 1300)
         scene.agents["hv1"].stop()
         assert a.ping(b.ipv6, count=20).received == 20

@@ -188,9 +188,9 @@ inventory_change_router(struct inventory *inv, struct router_node *router,
         router->object = object->router;
         router->revision = object->revision;
         memset(&object->router, 0, sizeof object->router);
+        join_segments(inv, router);
+        learn_vias(inv, router);
     }
-    join_segments(inv, router);
-    learn_vias(inv, router);
     if (!same_mac) {
         touch_mac(inv, router);
     }

@@ -13,11 +13,11 @@ from .processes import Daemon, wait_until
 from .vm import Vm
 
 # Called by udhcpc with the event as its argument, and by dhclient with it in
-# 'reason'.  A record is its environment and an empty line.
+# 'reason'.  A record is its environment and an empty line, once all is done.
 SCRIPT = """\
 #!/bin/sh
-{{ echo "event=${{reason:-$1}}"; env | grep -v '^_='; echo; }} >> {records}
-case ${{reason:-$1}} in
+event=${{reason:-$1}}
+case $event in
 deconfig) ip -4 addr flush dev eth0;;
 bound|renew) ip addr replace $ip/$mask dev eth0;;
 PREINIT) ip -4 addr flush dev eth0;;
@@ -30,7 +30,7 @@ EXPIRE6|RELEASE6|STOP6) ip -6 addr del $old_ip6_address/128 dev eth0;;
 esac
 set -- $router $new_routers
 {routes}
-exit 0
+{{ echo "event=$event"; env | grep -v -e '^_=' -e '^event='; echo; }} >> {records}
 """
 
 # Routes as busybox ("NET/LEN GATEWAY ...") and dhclient ("LEN NET... GATEWAY",

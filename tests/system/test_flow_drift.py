@@ -115,7 +115,7 @@ def test_fight_is_backed_off(scene: Scene) -> None:
                "the other is repaired", until=lambda now: now >= n + 2)
     assert hv1.flows("table=200") and not hv1.flows("table=201")
     wait_until(lambda: hv1.flows("table=200"), "in the end the first is too",
-               until=lambda flows: not flows)
+               timeout=60, until=lambda flows: not flows)
     scene.connect(a, b)
 
 

@@ -323,20 +323,3 @@ def test_r61_references_to_what_is_not_there(scene: Scene) -> None:
     assert a.ping(b.ipv4, count=3).received == 3
     scene.put(cloud.host("nobody", "192.0.2.88"))
     scene.wait_peers("hv1", "hv2", "nobody")
-
-
-def test_routers_and_the_like_are_kept_for_later(scene: Scene) -> None:
-    """Read, checked, and each reported as not served yet."""
-    a, b = scene.pair()
-    agent = scene.agents["hv1"]
-    offset = agent.log_size()
-    shared = {"allowed_pairs": [{"ip": "10.0.0.99"}]}
-    scene.put({"kind": "router", "id": "r1", "mac": "02:00:5e:00:00:01",
-               "segments": ["blue"], "routes": []},
-              cloud.segment("blue", 77),
-              a.endpoint(**shared), b.endpoint(**shared))
-    for words in ('endpoint "a": address 10.0.0.99 in segment "blue" is in',):
-        line = agent.wait_logged(words, offset)
-        assert "not served by this version" in line, line
-    scene.pass_lists("hv1")
-    assert a.ping(b.ipv4, count=3).received == 3

@@ -44,6 +44,9 @@
 #define ALL_INTERVAL 60000
 #define ANSWER_INTERVAL 1000
 
+/* Outputs of one packet: see MAX_COPIES in core/overlay-private.h. */
+#define MAX_OUTPUTS 500
+
 /* What the agent sends comes from this MAC, "vtepd". */
 static const struct eth_addr agent_mac = ETH_ADDR_C(02,76,74,65,70,64);
 
@@ -380,9 +383,16 @@ report_add(struct report *r, const struct in6_addr *group, bool any)
         *group, any ? GROUP_JOINED : GROUP_LEFT };
 }
 
-/* Sends the report and frees it.  'answer': though there be nothing in it. */
 static void
-report_send(struct report *r, const struct multicast_sender *sender,
+report_free(struct report *r)
+{
+    free(r->changes[0]);
+    free(r->changes[1]);
+}
+
+/* Sends the report.  'answer': though there be nothing in it. */
+static void
+report_send(const struct report *r, const struct multicast_sender *sender,
             const struct ofpbuf *actions, bool answer)
 {
     struct dp_packet packet;
@@ -399,8 +409,6 @@ report_send(struct report *r, const struct multicast_sender *sender,
         send_and_clear(sender, &packet, actions);
     }
     dp_packet_uninit(&packet);
-    free(r->changes[0]);
-    free(r->changes[1]);
 }
 
 static void
@@ -409,20 +417,31 @@ add_listened(const struct in6_addr *group, void *report)
     report_add(report, group, true);
 }
 
+/* Sends the report and frees it. */
 static void
 send_to_all(const struct multicast_teller *t, struct report *r,
             const struct multicast_sender *sender)
 {
     const struct asked_peer *peer;
     struct ofpbuf actions;
+    size_t n = 0;
 
     ofpbuf_init(&actions, 64);
-    put_tun_id(t, &actions);
     HMAP_FOR_EACH (peer, node, &t->peers) {
+        if (n++ % MAX_OUTPUTS == 0) {
+            if (actions.size) {
+                report_send(r, sender, &actions, false);
+            }
+            ofpbuf_clear(&actions);
+            put_tun_id(t, &actions);
+        }
         put_peer(peer, &actions);
     }
-    report_send(r, sender, &actions, false);
+    if (n) {
+        report_send(r, sender, &actions, false);
+    }
     ofpbuf_uninit(&actions);
+    report_free(r);
 }
 
 static void
@@ -470,6 +489,7 @@ answer(struct multicast_teller *t, struct asked_peer *peer,
     put_peer(peer, &actions);
     overlay_for_each_listened(t->segment, add_listened, &report);
     report_send(&report, sender, &actions, true);
+    report_free(&report);
     ofpbuf_uninit(&actions);
     peer->answered = now;
     peer->answer_due = LLONG_MAX;

@@ -17,8 +17,10 @@ struct eth_addr
 mac_from_text(const char *s)
 {
     struct eth_addr mac = ETH_ADDR_C(02,00,00,00,00,00);
+    unsigned long int n = strtoul(s, NULL, 16);
 
-    mac.ea[5] = strtoul(s, NULL, 16);
+    mac.ea[4] = n >> 8;
+    mac.ea[5] = n;
     return mac;
 }
 

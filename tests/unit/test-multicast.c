@@ -501,6 +501,47 @@ test_storm(void **state OVS_UNUSED)
     destroy(h);
 }
 
+/* More peers than one packet can go to. */
+static void
+test_many_peers(void **state OVS_UNUSED)
+{
+    struct ds list = DS_EMPTY_INITIALIZER;
+    size_t n_packets = 0, n_outputs = 0;
+
+    ds_put_cstr(&list, HOSTS BLUE B1);
+    for (int i = 10; i < 1010; i++) {
+        ds_put_format(&list, "host h%d vxlan=198.18.%d.%d\n"
+                      "endpoint e%d blue h%d %x\n", i, i / 200, 1 + i % 200,
+                      i, i, i);
+    }
+    struct model_host *h = create(ds_cstr(&list));
+    run(h, 0);
+    svec_clear(&sent);
+
+    hear(h, 5, 77, "+239.1.1.1");
+    run(h, 0);
+    for (size_t i = 0; i < sent.n; i++) {
+        const char *p = sent.names[i];
+
+        if (strstr(p, "+239.1.1.1")) {
+            size_t n = 0;
+
+            assert_true(!strncmp(p, "set_field:0x4d->tun_id,", 23));
+            while ((p = strstr(p, "group:")) != NULL) {
+                p++;
+                n++;
+            }
+            assert_in_range(n, 1, 500);
+            n_outputs += n;
+            n_packets++;
+        }
+    }
+    assert_int_equal(n_outputs, 1000);
+    assert_int_equal(n_packets, 2);
+    destroy(h);
+    ds_destroy(&list);
+}
+
 /* Everything is told every minute, to whoever missed it. */
 static void
 test_all(void **state OVS_UNUSED)
@@ -603,6 +644,7 @@ main(void)
         cmocka_unit_test(test_asking),
         cmocka_unit_test(test_news),
         cmocka_unit_test(test_storm),
+        cmocka_unit_test(test_many_peers),
         cmocka_unit_test(test_all),
         cmocka_unit_test(test_file),
     };

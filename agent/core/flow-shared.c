@@ -137,6 +137,7 @@ nd_segment_flows(struct flow_builder *b, const struct endpoint_record *r,
         m = begin_in_segment(b, TABLE_DELIVER, 120, r);
         flow_match_nd(m, types[i]);
         match_set_nd_target(m, ip);
+        match_set_nw_ttl(m, 255);       /* A VM's may come through a router. */
         flow_put_punt(b, PUNT_PEER_ANNOUNCE, PUNT_PEERS_METER);
         flow_emit(b);
     }

@@ -200,14 +200,14 @@ test_shared_addresses(void **state OVS_UNUSED)
                 "table=20, priority=90,icmp6,metadata=0x4d,icmp_type=135,"
                   "icmp_code=0,nd_target=fd00::9 actions=drop because "
                   "not-announced\n"
-                "table=60, priority=120,icmp6,metadata=0x4d,icmp_type=135,"
-                  "icmp_code=0,nd_target=fd00::9 "
+                "table=60, priority=120,icmp6,metadata=0x4d,nw_ttl=255,"
+                  "icmp_type=135,icmp_code=0,nd_target=fd00::9 "
                   "actions=controller(userdata=0a,meter_id=32768)\n"
                 "table=20, priority=90,icmp6,metadata=0x4d,icmp_type=136,"
                   "icmp_code=0,nd_target=fd00::9 actions=drop because "
                   "not-holder\n"
-                "table=60, priority=120,icmp6,metadata=0x4d,icmp_type=136,"
-                  "icmp_code=0,nd_target=fd00::9 "
+                "table=60, priority=120,icmp6,metadata=0x4d,nw_ttl=255,"
+                  "icmp_type=136,icmp_code=0,nd_target=fd00::9 "
                   "actions=controller(userdata=0a,meter_id=32768)\n");
     free(r);
 

@@ -73,6 +73,25 @@ segment_flows(struct flow_builder *b, const struct router_record *r,
 
 /* Of every address of the router: requests for it, and pings to it. */
 
+/* Nobody else says who has it, not even a VM that may send anything.  Of ARP,
+ * only a gratuitous request would get as far as that. */
+static void
+guard_flow(struct flow_builder *b, const struct router_address *a)
+{
+    struct match *m = flow_begin(b, TABLE_ARP_ND, 150);
+
+    match_set_metadata(m, htonll(a->metadata));
+    if (is_ipv4(&a->ip)) {
+        flow_match_request(m, &a->ip);
+        match_set_nw_src(m, in6_addr_get_mapped_ipv4(&a->ip));
+        flow_emit_drop(b, DROP_GRATUITOUS_ARP);
+    } else {
+        flow_match_nd(m, ND_NEIGHBOR_ADVERT);
+        match_set_nd_target(m, &a->ip);
+        flow_emit_drop(b, DROP_ND_TARGET);
+    }
+}
+
 static void
 answer_flows(struct flow_builder *b, const struct router_record *r,
              const struct router_address *a)
@@ -83,14 +102,7 @@ answer_flows(struct flow_builder *b, const struct router_record *r,
     flow_match_valid_request(m, &a->ip);
     flow_put_set(b, FIELD_MAC, eth_addr_to_uint64(r->mac));
     flow_emit_goto(b, is_ipv4(&a->ip) ? TABLE_ARP_REPLY : TABLE_ND_REPLY);
-
-    if (is_ipv4(&a->ip)) {
-        m = flow_begin(b, TABLE_ARP_ND, 150);
-        match_set_metadata(m, htonll(a->metadata));
-        flow_match_request(m, &a->ip);
-        match_set_nw_src(m, in6_addr_get_mapped_ipv4(&a->ip));
-        flow_emit_drop(b, DROP_GRATUITOUS_ARP);
-    }
+    guard_flow(b, a);
 }
 
 static struct match *

@@ -278,14 +278,22 @@ is_ready(const struct agent *agent)
            && agent_has_inventory(agent);
 }
 
+/* Is there what is needed to decide, and can the switch take it?  What it has
+ * been sent it takes soon, which ends a wait. */
+static bool
+may_decide(const struct agent *agent)
+{
+    return is_ready(agent)
+           && (switch_session_get_state(agent->session) != SWITCH_SYNCED
+               || !switch_session_is_busy(agent->session));
+}
+
 static void
 run_overlay(struct agent *agent)
 {
     enum switch_state state = switch_session_get_state(agent->session);
 
-    if (!is_ready(agent)
-        || (state == SWITCH_SYNCED
-            && switch_session_is_busy(agent->session))) {
+    if (!may_decide(agent)) {
         return;
     }
 
@@ -459,7 +467,7 @@ agent_wait(struct agent *agent)
     switching_wait(agent);
     multicast_wait(agent);
     announce_wait(agent);
-    if (is_ready(agent)) {
+    if (may_decide(agent)) {
         long long int next = overlay_next_time(agent->overlay);
 
         if (next != LLONG_MAX) {

@@ -136,9 +136,12 @@ def test_attack(agent: Agent, name: str) -> None:
     met = withstand(agent, name)
     expected = {"bad-signatures": "401", "bad-large-signatures": "401",
                 "large-bodies": "413",
-                "large-chunks": "413", "endless-chunks": "413",
-                "unfinished-bodies": "503"}
-    if name in expected:
+                "large-chunks": "413", "endless-chunks": "413"}
+    if name == "unfinished-bodies":
+        # Those for whom there is room stay, and keep it from the others: how
+        # many are turned away is a matter of luck.
+        assert met["503"]
+    elif name in expected:
         assert met[expected[name]] >= 10
     else:
         assert sum(met.values()) >= 10

@@ -235,11 +235,14 @@ punt_meters_is_suspect(const struct punt_meters *m, uint32_t id)
     return meter && meter->suspect;
 }
 
-/* Both may be told for one port, in any order: then another VM is on it. */
+/* Both may be told for one port, in any order: then another VM is on it.
+ * Tunnels have no meter of their own, though the number of the one that they
+ * share is also that of a port. */
 void
 punt_meters_port_changed(struct punt_meters *m, uint32_t ofport, bool there)
 {
-    struct meter *meter = find_meter(m, punt_port_meter(ofport));
+    struct meter *meter = (ofport < PUNT_PEERS_METER
+                           ? find_meter(m, punt_port_meter(ofport)) : NULL);
 
     if (meter && there) {
         meter->came = m->round;

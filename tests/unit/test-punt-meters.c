@@ -207,6 +207,21 @@ test_port_comes_back(void **state)
     check_applied(m, 5, "");
 }
 
+/* The first tunnel's port has the number of the meter that all tunnels share:
+ * when that tunnel goes, the meter stays. */
+static void
+test_tunnel_goes(void **state)
+{
+    struct punt_meters *m = *state;
+
+    check_want(m, PUNT_PEERS_METER, "add 32768");
+    punt_meters_sent(m, 1);
+    punt_meters_port_changed(m, PUNT_PEERS_METER, false);
+    punt_meters_sent(m, 2);
+    check_applied(m, 2, "");
+    assert_int_equal(status_of(m).n_wanted, 1);
+}
+
 /* What is there is adopted, put right, or deleted. */
 static void
 test_sync(void **state)
@@ -379,6 +394,7 @@ main(void)
         TEST(test_of_flow),
         TEST(test_life),
         TEST(test_port_comes_back),
+        TEST(test_tunnel_goes),
         TEST(test_sync),
         TEST(test_suspect),
         TEST(test_refused),

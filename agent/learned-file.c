@@ -87,21 +87,6 @@ set_error(struct learned_file *file, char *error)
 
 /* Reading. */
 
-static char *
-check_stat(const struct stat *s)
-{
-    return (!S_ISREG(s->st_mode) ? xstrdup("is not a regular file")
-            : s->st_uid != geteuid()
-            ? xasprintf("belongs to user %u and not to user %u, as whom vtepd "
-                        "runs", s->st_uid, geteuid())
-            : s->st_mode & (S_IWGRP | S_IWOTH)
-            ? xasprintf("can be written by others than its owner (mode %03o)",
-                        s->st_mode & 0777)
-            : s->st_size > FILE_MAX
-            ? xasprintf("is larger than %d MiB", FILE_MAX / 1024 / 1024)
-            : NULL);
-}
-
 /* Reads the file into 's'.  One that is not there is empty. */
 static char *
 read_file(const char *path, struct ds *s)
@@ -117,7 +102,7 @@ read_file(const char *path, struct ds *s)
     }
     error = (fstat(fd, &st)
              ? xasprintf("cannot be read (%s)", ovs_strerror(errno))
-             : check_stat(&st));
+             : state_file_distrust(&st, FILE_MAX));
     if (!error && st.st_size) {
         size_t n;
         int retval = read_fully(fd, ds_put_uninit(s, st.st_size), st.st_size,

@@ -9,6 +9,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "cloud/json-node.h"
 #include "cloud/object-encode.h"
@@ -31,6 +33,21 @@ enum { NAME_ID_MAX = 160 };
 enum { ETAG_MAX = 255 };
 
 BUILD_ASSERT_DECL(sizeof SUM_START - 1 == 8 && sizeof SUM_END - 1 == 3);
+
+char *
+state_file_distrust(const struct stat *s, int max)
+{
+    return (!S_ISREG(s->st_mode) ? xstrdup("is not a regular file")
+            : s->st_uid != geteuid()
+            ? xasprintf("belongs to user %u and not to user %u, as whom vtepd "
+                        "runs", s->st_uid, geteuid())
+            : s->st_mode & (S_IWGRP | S_IWOTH)
+            ? xasprintf("can be written by others than its owner (mode %03o)",
+                        s->st_mode & 0777)
+            : s->st_size > max
+            ? xasprintf("is larger than %d MiB", max / 1024 / 1024)
+            : NULL);
+}
 
 /* The name of a file. */
 

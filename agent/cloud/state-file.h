@@ -39,6 +39,7 @@
 struct deleted_object;
 struct ds;
 struct object;
+struct stat;
 
 enum {
     /* Grows when a file could be misunderstood by those that know only the
@@ -51,6 +52,10 @@ enum {
     /* Deleted objects in a file. */
     STATE_FILE_DELETED_MAX = 10000,
 };
+
+/* Why a file that is like this cannot be believed, or NULL: one of this user's
+ * that nobody else can write, of at most 'max' bytes.  The caller frees it. */
+char *state_file_distrust(const struct stat *, int max);
 
 /* Whose inventory a file holds. */
 struct state_file_owner {

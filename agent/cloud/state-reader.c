@@ -53,22 +53,6 @@ cannot_be_read(int error)
     return xasprintf("cannot be read (%s)", ovs_strerror(error));
 }
 
-/* May a file like this be believed? */
-static char *
-check_stat(const struct stat *s)
-{
-    return (!S_ISREG(s->st_mode) ? xstrdup("is not a regular file")
-            : s->st_uid != geteuid()
-            ? xasprintf("belongs to user %u and not to user %u, as whom vtepd "
-                        "runs", s->st_uid, geteuid())
-            : s->st_mode & (S_IWGRP | S_IWOTH)
-            ? xasprintf("can be written by others than its owner (mode %03o)",
-                        s->st_mode & 0777)
-            : s->st_size > FILE_MAX
-            ? xasprintf("is larger than %d MiB", FILE_MAX / 1024 / 1024)
-            : NULL);
-}
-
 struct state_reader *
 state_reader_open(const char *path, const struct state_file_owner *owner,
                   const struct inventory_sink *sink, char **errorp)
@@ -85,7 +69,8 @@ state_reader_open(const char *path, const struct state_file_owner *owner,
     }
 
     struct stat s;
-    *errorp = fstat(fd, &s) ? cannot_be_read(errno) : check_stat(&s);
+    *errorp = (fstat(fd, &s) ? cannot_be_read(errno)
+               : state_file_distrust(&s, FILE_MAX));
     if (*errorp) {
         close(fd);
         return NULL;
